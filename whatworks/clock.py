@@ -1,0 +1,39 @@
+"""The only place that knows the time, and the identifiers that carry it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import uuid_utils
+
+
+def now() -> datetime:
+    """The current time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def timestamp() -> float:
+    """The current time as epoch seconds, the form in which rows keep it."""
+    return now().timestamp()
+
+
+def rfc3339(seconds: float | None) -> str | None:
+    """Epoch seconds as an RFC 3339 UTC string; None stays None, and so does a time no calendar has.
+
+    >>> rfc3339(1768176000.0)
+    '2026-01-12T00:00:00Z'
+    """
+    if seconds is None:
+        return None
+    try:
+        moment = datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, OSError, ValueError, TypeError):
+        return None
+    return moment.isoformat(timespec="milliseconds" if moment.microsecond else "seconds").replace(
+        "+00:00", "Z"
+    )
+
+
+def new_id() -> str:
+    """A UUIDv7 (RFC 9562): sortable by the time it was made, so newer rows have greater ids."""
+    return str(uuid_utils.uuid7())
