@@ -1,0 +1,362 @@
+"""The read model: sums per cell (workflow × market × skill level), kept with every change.
+
+`folded(session, verb, …)` runs a verb and adds what it changed to the cell's sums in the same
+transaction. A cell that has no sums yet (old data, a new segment) is counted from history, and
+`rebuild` counts all of them; sums are integers, so both ways agree to the last digit.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+
+from sqlalchemy import and_, bindparam, case, delete, exists, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import aliased
+
+from whatworks import clock, db, lifecycle, outcomes, profiles
+from whatworks.executions import Change
+from whatworks.lifecycle import Execution
+from whatworks.models import Outcome as OutcomeRow
+from whatworks.models import OutcomeSum, WorkflowExecution, WorkflowPerformance
+from whatworks.outcomes import Outcome, OutcomeChange
+from whatworks.sums import (
+    SUM_NAMES,
+    VALUE_NAMES,
+    Cell,
+    Sums,
+    Unit,
+    ValueSums,
+    cell_of,
+    contribution,
+    derived,
+    value_contribution,
+)
+
+P = ParamSpec("P")
+C = TypeVar("C", Change, OutcomeChange)
+Progress = Callable[[int], None]
+
+
+_W, _S, _E, _O = WorkflowPerformance, OutcomeSum, WorkflowExecution, OutcomeRow
+
+_ADD: Final = db.Query(
+    update(_W)
+    .where(_W.id == bindparam("cell_id"))
+    .values({n: getattr(_W, n) + bindparam(f"add_{n}") for n in SUM_NAMES})
+    .returning(*(getattr(_W, n) for n in SUM_NAMES))
+)
+_DERIVE: Final = db.Query(
+    update(_W)
+    .where(_W.id == bindparam("cell_id"))
+    .values(
+        {
+            n: bindparam(f"new_{n}")
+            for n in (
+                "success_rate",
+                "avg_outcome_value",
+                "completion_time_hours",
+                "data_points",
+                "updated_at",
+            )
+        }
+    )
+)
+_INSERT: Final = db.Query(insert(_W).on_conflict_do_nothing())
+_OF_CELL: Final = (
+    _S.workflow_name == bindparam("workflow_name"),
+    _S.market == bindparam("market"),
+    _S.skill_level == bindparam("skill_level"),
+)
+_ADD_VALUE: Final = db.Query(
+    update(_S)
+    .where(
+        *_OF_CELL, _S.metric_type == bindparam("the_metric"), _S.currency == bindparam("the_unit")
+    )
+    .values({n: getattr(_S, n) + bindparam(f"add_{n}") for n in VALUE_NAMES})
+)
+_INSERT_VALUE: Final = db.Query(insert(_S).on_conflict_do_nothing())
+_CELL_VALUES: Final = db.Query(
+    select(
+        _S.workflow_name,
+        _S.market,
+        _S.skill_level,
+        _S.metric_type,
+        _S.currency,
+        *(getattr(_S, n) for n in VALUE_NAMES),
+    ).where(*_OF_CELL)
+)
+_ANOTHER: Final = db.Query(
+    select(_E.id)
+    .where(
+        _E.user_id == bindparam("user_id"),
+        _E.workflow_name == bindparam("workflow_name"),
+        _E.market == bindparam("market"),
+        _E.skill_level == bindparam("skill_level"),
+        _E.id != bindparam("id"),
+    )
+    .limit(1)
+)
+
+_later = aliased(OutcomeRow)
+_CURRENT: Final = ~exists().where(_later.user_id == _O.user_id, _later.supersedes_id == _O.id)
+_REPORTED: Final = exists().where(_O.user_id == _E.user_id, _O.execution_id == _E.id)
+_HISTORY: Final = (
+    select(
+        _E.user_id,
+        _E.id,
+        _E.workflow_name,
+        _E.workflow_version,
+        _E.market,
+        _E.skill_level,
+        _E.status,
+        _E.steps_completed,
+        _E.total_steps,
+        _E.started_at,
+        _E.completed_at,
+        _E.touched_at,
+        _E.goal,
+        _E.country,
+        _E.recommendation_id,
+        _E.execution_notes,
+        case((_REPORTED, 1), else_=0).label("reported"),
+    )
+    .where(
+        _E.user_id.is_not(None),
+        _E.workflow_name.is_not(None),
+        _E.market.in_(profiles.MARKETS),
+        _E.skill_level.in_(profiles.SKILL_LEVELS),
+    )
+    .order_by(_E.user_id)
+)
+_VALUE_HISTORY: Final = (
+    select(
+        _E.workflow_name,
+        _E.market,
+        _E.skill_level,
+        _O.id,
+        _O.execution_id,
+        _O.metric_type,
+        _O.value,
+        _O.currency,
+        _O.proof_type,
+        _O.proof_url,
+        _O.proof_id,
+        _O.note,
+        _O.verified,
+        _O.timestamp,
+        _O.supersedes_id,
+    )
+    .join(_O, and_(_O.user_id == _E.user_id, _O.execution_id == _E.id))
+    .where(
+        _E.workflow_name.is_not(None),
+        _E.market.in_(profiles.MARKETS),
+        _E.skill_level.in_(profiles.SKILL_LEVELS),
+        _CURRENT,
+    )
+)
+_THIS_CELL: Final = (
+    _E.workflow_name == bindparam("cell_workflow"),
+    _E.market == bindparam("cell_market"),
+    _E.skill_level == bindparam("cell_skill_level"),
+)
+_ALL_HISTORY: Final = db.Query(_HISTORY)
+_CELL_HISTORY: Final = db.Query(_HISTORY.where(*_THIS_CELL))
+_ALL_VALUES: Final = db.Query(_VALUE_HISTORY)
+_CELL_VALUE_HISTORY: Final = db.Query(_VALUE_HISTORY.where(*_THIS_CELL))
+
+
+def _silent(_done: int) -> None:
+    """Nobody watches."""
+
+
+def folded(
+    session: db.Session,
+    verb: Callable[Concatenate[db.Session, P], C],
+    /,
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> C:
+    """Run a verb and add what it changed to the evidence, in the same transaction."""
+    change = verb(session, *args, **kwargs)
+    if isinstance(change, OutcomeChange):
+        _fold_outcome(session, change)
+    else:
+        _fold_execution(session, change)
+    return change
+
+
+def fold_all(session: db.Session, changes: Iterable[Change]) -> int:
+    """Fold several changes; returns how many."""
+    done = 0
+    for change in changes:
+        _fold_execution(session, change)
+        done += 1
+    return done
+
+
+def rebuild(session: db.Session, progress: Progress = _silent) -> int:
+    """Count every cell again from history and replace the read model; returns the cells written.
+
+    Old rows without counts behind them go. Nobody else can write meanwhile.
+    """
+    session.exclusive(_W, _S)
+    sums = _count(session.stream(_ALL_HISTORY), progress)
+    values = _count_values(session.stream(_ALL_VALUES), progress)
+    session.run(delete(_W))
+    session.run(delete(_S))
+    by_cell: dict[Cell, dict[Unit, ValueSums]] = defaultdict(dict)
+    for (cell, unit), value in values.items():
+        by_cell[cell][unit] = value
+        _insert_values(session, cell, unit, value)
+    for cell, total in sums.items():
+        _insert_cell(session, cell, total, by_cell[cell])
+    return len(sums)
+
+
+def _fold_execution(session: db.Session, change: Change) -> None:
+    cell = cell_of(change.after)
+    delta = contribution(change.after) - contribution(change.before)
+    if cell is None or (change.before is not None and delta == Sums()):
+        return
+    if change.before is None and not _has_another(session, change.after):
+        delta += Sums(people=1)
+    _add(session, cell, delta)
+
+
+def _fold_outcome(session: db.Session, change: OutcomeChange) -> None:
+    cell = cell_of(change.execution)
+    if cell is None:
+        return
+    if change.before is not None and outcomes.is_countable(change.before):
+        _add_value(session, cell, change.before, -1)
+    _add_value(session, cell, change.after, 1)
+    _add(session, cell, Sums(reported=int(change.is_first)))
+
+
+def _has_another(session: db.Session, execution: Execution) -> bool:
+    found = session.value(
+        _ANOTHER,
+        user_id=execution.user_id,
+        workflow_name=execution.workflow_name,
+        market=execution.market,
+        skill_level=execution.skill_level,
+        id=execution.id,
+    )
+    return found is not None
+
+
+def _add(session: db.Session, cell: Cell, delta: Sums) -> None:
+    """Add to a cell's sums; a cell without sums is counted from history, this change included."""
+    row = _update(session, cell, delta)
+    if row is None:
+        counted = _count(session.stream(_CELL_HISTORY, **_names(cell)))[cell]
+        if _insert_cell(session, cell, counted, _cell_values(session, cell)):
+            return
+        row = _update(session, cell, delta)  # another transaction was first; it saw only its own
+    _derive(session, cell, Sums(*row), _cell_values(session, cell))
+
+
+def _update(session: db.Session, cell: Cell, delta: Sums) -> Any:
+    added = {f"add_{name}": getattr(delta, name) for name in SUM_NAMES}
+    return session.first(_ADD, cell_id=_cell_id(cell), **added)
+
+
+def _add_value(session: db.Session, cell: Cell, outcome: Outcome, sign: int) -> None:
+    """As `_add`, for the sums of one metric and currency."""
+    one = value_contribution(outcome)
+    delta = one if sign > 0 else ValueSums() - one
+    unit = outcome.metric_type, outcome.currency
+    if _update_value(session, cell, unit, delta):
+        return
+    history = session.stream(_CELL_VALUE_HISTORY, **_names(cell))
+    counted = _count_values(history).get((cell, unit), ValueSums())
+    if not _insert_values(session, cell, unit, counted):
+        _update_value(session, cell, unit, delta)
+
+
+def _update_value(session: db.Session, cell: Cell, unit: Unit, delta: ValueSums) -> int:
+    return session.run(
+        _ADD_VALUE,
+        workflow_name=cell[0],
+        market=cell[1],
+        skill_level=cell[2],
+        the_metric=unit[0],
+        the_unit=unit[1],
+        **{f"add_{name}": getattr(delta, name) for name in VALUE_NAMES},
+    )
+
+
+def _cell_values(session: db.Session, cell: Cell) -> dict[Unit, ValueSums]:
+    rows = session.all(_CELL_VALUES, workflow_name=cell[0], market=cell[1], skill_level=cell[2])
+    return {(row.metric_type, row.currency): ValueSums(*row[5:]) for row in rows}
+
+
+def _derive(session: db.Session, cell: Cell, sums: Sums, values: dict[Unit, ValueSums]) -> None:
+    new = {f"new_{name}": value for name, value in derived(sums, values).items()}
+    session.run(_DERIVE, cell_id=_cell_id(cell), new_updated_at=clock.timestamp(), **new)
+
+
+def _insert_cell(session: db.Session, cell: Cell, sums: Sums, values: dict[Unit, ValueSums]) -> int:
+    return session.run(
+        _INSERT,
+        id=_cell_id(cell),
+        workflow_name=cell[0],
+        market=cell[1],
+        skill_level=cell[2],
+        updated_at=clock.timestamp(),
+        **derived(sums, values),
+        **{name: getattr(sums, name) for name in SUM_NAMES},
+    )
+
+
+def _insert_values(session: db.Session, cell: Cell, unit: Unit, value: ValueSums) -> int:
+    return session.run(
+        _INSERT_VALUE,
+        workflow_name=cell[0],
+        market=cell[1],
+        skill_level=cell[2],
+        metric_type=unit[0],
+        currency=unit[1],
+        **{name: getattr(value, name) for name in VALUE_NAMES},
+    )
+
+
+def _count(history: Iterator[Any], progress: Progress = _silent) -> dict[Cell, Sums]:
+    """Sum executions that come ordered by person, so that people are counted as they pass."""
+    totals: dict[Cell, Sums] = defaultdict(Sums)
+    person, seen = None, set[Cell]()
+    for done, row in enumerate(history, 1):
+        if row.user_id != person:
+            person, seen = row.user_id, set()
+        cell = row.workflow_name, row.market, row.skill_level
+        totals[cell] += contribution(lifecycle.from_row(row)) + Sums(
+            people=int(cell not in seen), reported=row.reported
+        )
+        seen.add(cell)
+        if done % 10_000 == 0:
+            progress(10_000)
+    return totals
+
+
+def _count_values(
+    history: Iterator[Any], progress: Progress = _silent
+) -> dict[tuple[Cell, Unit], ValueSums]:
+    totals: dict[tuple[Cell, Unit], ValueSums] = defaultdict(ValueSums)
+    for done, row in enumerate(history, 1):
+        outcome = outcomes.from_row(row)
+        if outcomes.is_countable(outcome):
+            cell = row.workflow_name, row.market, row.skill_level
+            totals[cell, (outcome.metric_type, outcome.currency)] += value_contribution(outcome)
+        if done % 10_000 == 0:
+            progress(10_000)
+    return totals
+
+
+def _cell_id(cell: Cell) -> str:
+    return ":".join(cell)
+
+
+def _names(cell: Cell) -> dict[str, str]:
+    return dict(zip(("cell_workflow", "cell_market", "cell_skill_level"), cell, strict=True))

@@ -1,0 +1,125 @@
+"""Who a person is: what they want, where they sell, how far they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from whatworks import clock, db, errors
+from whatworks.models import Email, UserProfile
+
+GOALS: Final = ("earn_money", "save_time", "scale_business")
+MARKETS: Final = ("freelancer", "shop_owner", "content_creator", "agency", "student")
+SKILL_LEVELS: Final = ("beginner", "intermediate", "advanced")
+CHANGEABLE: Final = frozenset({"goal", "market", "skill_level", "country"})
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A person as stored. Old rows may lack any field; times are epoch seconds."""
+
+    id: str
+    email: str
+    goal: str
+    market: str
+    skill_level: str
+    country: str
+    created_at: float | None
+    updated_at: float | None
+
+    @property
+    def segment(self) -> tuple[str, str]:
+        """Market and skill level, the cell in which evidence counts this person."""
+        return self.market, self.skill_level
+
+
+_COLUMNS = select(
+    UserProfile.id,
+    UserProfile.email,
+    UserProfile.goal,
+    UserProfile.market,
+    UserProfile.skill_level,
+    UserProfile.country,
+    UserProfile.created_at,
+    UserProfile.updated_at,
+)
+_GET: Final = db.Query(_COLUMNS.where(UserProfile.id == bindparam("user_id")))
+_BY_EMAIL: Final = db.Query(select(Email.user_id).where(Email.email == bindparam("email")))
+_CLAIM_EMAIL: Final = db.Query(insert(Email).on_conflict_do_nothing())
+_INSERT: Final = db.Query(insert(UserProfile))
+
+
+def create(
+    session: db.Session, *, email: str, goal: str, market: str, skill_level: str, country: str
+) -> Profile:
+    """A new person; `email` is already normalised. Raises Conflict when the address is taken."""
+    now = clock.timestamp()
+    user_id = clock.new_id()
+    if not session.run(_CLAIM_EMAIL, email=email, user_id=user_id, created_at=now):
+        raise errors.Conflict(
+            "This e-mail address is already registered; sign in instead.",
+            code="email_taken",
+            fields={"email": "already registered"},
+        )
+    profile = Profile(user_id, email, goal, market, skill_level, country, now, now)
+    session.run(
+        _INSERT,
+        id=user_id,
+        email=email,
+        goal=goal,
+        market=market,
+        skill_level=skill_level,
+        country=country,
+        created_at=now,
+        updated_at=now,
+    )
+    return profile
+
+
+def find(session: db.Session, user_id: str) -> Profile | None:
+    """The person with this id, if there is one."""
+    row = session.first(_GET, user_id=user_id)
+    return None if row is None else _profile(row)
+
+
+def get(session: db.Session, user_id: str) -> Profile:
+    """The person with this id. Raises NotFound."""
+    found = find(session, user_id)
+    if found is None:
+        raise errors.NotFound("There is no such person.")
+    return found
+
+
+def find_by_email(session: db.Session, email: str) -> Profile | None:
+    """The person an address belongs to, if any; `email` is already normalised."""
+    user_id = session.value(_BY_EMAIL, email=email)
+    return None if user_id is None else find(session, user_id)
+
+
+def change(session: db.Session, user_id: str, changes: Mapping[str, str]) -> Profile:
+    """Change goal, market, skill_level or country; evidence already counted stays where it is."""
+    profile = get(session, user_id)
+    values: dict[str, Any] = {k: v for k, v in changes.items() if k in CHANGEABLE}
+    if values:
+        values["updated_at"] = clock.timestamp()
+        session.run(update(UserProfile).where(UserProfile.id == user_id).values(**values))
+        profile = get(session, user_id)
+    return profile
+
+
+def _profile(row: Any) -> Profile:
+    """Old rows hold NULLs; a page must never stumble over one."""
+    return Profile(
+        id=row.id,
+        email=row.email or "",
+        goal=row.goal or "",
+        market=row.market or "",
+        skill_level=row.skill_level or "",
+        country=row.country or "",
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
