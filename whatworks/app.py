@@ -1,0 +1,93 @@
+"""Builds the application: settings, database, mail, guards and every door."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from whatworks import db, mail, settings
+from whatworks.settings import Settings
+from whatworks.web import (
+    admin,
+    dashboard,
+    downloads,
+    executions,
+    executor,
+    guards,
+    http,
+    openapi,
+    outcome_pages,
+    outcomes,
+    pages,
+    performance,
+    profiles,
+    recommendations,
+    signin,
+    site,
+    workflows,
+)
+
+DOORS = (
+    profiles.doors.blueprint,
+    profiles.site,
+    executions.doors.blueprint,
+    outcomes.doors.blueprint,
+    performance.doors.blueprint,
+    recommendations.doors.blueprint,
+    openapi.pages,
+    site.site,
+    signin.signin,
+    workflows.site,
+    executor.site,
+    outcome_pages.site,
+    dashboard.site,
+    admin.site,
+    downloads.site,
+)
+
+
+def create_app(given: Settings | None = None) -> Flask:
+    """The WSGI application. The database has to be migrated before (`whatworks migrate`).
+
+    Raises settings.BadSetting.
+    """
+    chosen = settings.ensure_secret(given or settings.from_env())
+    logging.basicConfig(
+        level=chosen.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
+    )
+    app = Flask(__name__)
+    app.config.update(
+        MAX_CONTENT_LENGTH=chosen.max_body_bytes,
+        MAX_FORM_MEMORY_SIZE=chosen.max_body_bytes,
+        SECRET_KEY=chosen.secret_key,
+        SESSION_COOKIE_NAME="whatworks_flash",  # one message from a form to the next page
+        SESSION_COOKIE_SAMESITE="Lax",
+    )
+    platform = http.Platform(
+        settings=chosen,
+        database=db.Database(chosen.url),
+        mailer=mail.Mailer(
+            mail.carrier(chosen.smtp_url, chosen.data_dir / "outbox"), chosen.mail_from
+        ),
+    )
+    app.extensions["whatworks"] = platform
+    guards.register(app, chosen)
+    for blueprint in DOORS:
+        app.register_blueprint(blueprint)
+    http.register_errors(app, pages.error)
+    pages.register(app)
+    if chosen.trusted_proxies:
+        hops = chosen.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
+    atexit.register(close, app)
+    return app
+
+
+def close(app: Flask) -> None:
+    """Finish what was accepted and let go of everything; twice is the same as once."""
+    platform: http.Platform = app.extensions["whatworks"]
+    platform.database.close()
+    platform.mailer.close()

@@ -1,0 +1,1 @@
+"""Doors: parse a request, call one verb, present what it returned."""

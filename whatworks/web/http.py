@@ -1,0 +1,363 @@
+"""Requests in, answers out: typed bodies, one error shape, and the list of all JSON doors."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Concatenate, Final, Literal, ParamSpec, TypeVar, get_args, get_origin
+
+import msgspec
+from flask import Blueprint, Flask, Response, current_app, request
+from werkzeug.exceptions import HTTPException
+
+from whatworks import clock, db, errors, idempotency
+from whatworks.mail import Mailer
+from whatworks.settings import Settings
+
+logger = logging.getLogger(__name__)
+P = ParamSpec("P")
+T = TypeVar("T")
+S = TypeVar("S", bound=msgspec.Struct)
+MAX_KEY: Final = 255
+FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
+Check = Callable[[str], str | None]
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What every door stands on."""
+
+    settings: Settings
+    database: db.Database
+    mailer: Mailer
+
+
+@dataclass(frozen=True)
+class Door:
+    """A JSON endpoint as declared; the API document is made of these."""
+
+    method: str
+    path: str
+    summary: str
+    tag: str
+    body: type[msgspec.Struct] | None
+    query: type[msgspec.Struct] | None
+    answer: type[msgspec.Struct]
+    status: int
+    errors: tuple[int, ...]
+    private: bool
+
+
+DOORS: Final[dict[tuple[str, str], Door]] = {}
+
+
+class ErrorAnswer(msgspec.Struct, omit_defaults=True):
+    """Every failure, whatever went wrong."""
+
+    success: Literal[False]
+    error: str
+    code: str
+    fields: dict[str, str] = {}
+
+
+def platform() -> Platform:
+    """The platform this request is served by."""
+    found: Platform = current_app.extensions["whatworks"]
+    return found
+
+
+def write(verb: Callable[Concatenate[db.Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run a verb in a transaction."""
+    return platform().database.write(verb, *args, **kwargs)
+
+
+def read(verb: Callable[Concatenate[db.Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run a verb that only reads."""
+    return platform().database.read(verb, *args, **kwargs)
+
+
+def once(
+    caller: str,
+    encode: Callable[[T], bytes],
+    verb: Callable[Concatenate[db.Session, P], T],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> idempotency.Answer:
+    """Write a verb's effect at most once per Idempotency-Key of this caller."""
+    return write(idempotency.once, request_key(caller), encode, verb, *args, **kwargs)
+
+
+def request_key(caller: str) -> idempotency.Key | None:
+    """The request's Idempotency-Key, if it has one. Raises Invalid.
+
+    A form's key stands for what is in it: sent again changed, it is another request.
+    """
+    if request.mimetype in FORMS:
+        content = repr(sorted(request.form.items(multi=True)))
+        form_key = f"{request.form.get('idempotency_key', clock.new_id())} {content}"
+        return idempotency.key(caller, form_key, request.method, request.path, b"")
+    given = request.headers.get("Idempotency-Key")
+    if given is None:
+        return None
+    if not 0 < len(given) <= MAX_KEY or not given.isprintable():
+        raise errors.Invalid(
+            f"Idempotency-Key takes 1 to {MAX_KEY} printable characters.",
+            fields={"Idempotency-Key": f"1 to {MAX_KEY} printable characters"},
+        )
+    return idempotency.key(caller, given, request.method, request.path, request.get_data())
+
+
+def encoder(present: Callable[[T], msgspec.Struct]) -> Callable[[T], bytes]:
+    """From a verb's result to the bytes of its answer."""
+    return lambda result: msgspec.json.encode(present(result))
+
+
+def reply(answer: msgspec.Struct | idempotency.Answer, status: int = 200) -> Response:
+    """A JSON response."""
+    if isinstance(answer, idempotency.Answer):
+        response = Response(answer.body, status, mimetype="application/json")
+        if answer.replayed:
+            response.headers["Idempotency-Replayed"] = "true"
+        return response
+    return Response(msgspec.json.encode(answer), status, mimetype="application/json")
+
+
+class Doors:
+    """The JSON doors of one noun: declares them to Flask and to the API document."""
+
+    def __init__(self, tag: str) -> None:
+        self.blueprint = Blueprint(f"api_{tag.lower()}", __name__)
+        self._tag = tag
+
+    def door(
+        self,
+        method: str,
+        path: str,
+        *,
+        answer: type[msgspec.Struct],
+        body: type[msgspec.Struct] | None = None,
+        query: type[msgspec.Struct] | None = None,
+        status: int = 200,
+        errors: tuple[int, ...] = (),
+        private: bool = True,
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Declare a door. The function gets path parts, then `body` and `query` as declared."""
+
+        def declare(function: Callable[..., Any]) -> Callable[..., Any]:
+            summary = (function.__doc__ or "").strip()
+            DOORS[method, path] = Door(
+                method, path, summary, self._tag, body, query, answer, status, errors, private
+            )
+
+            @functools.wraps(function)
+            def handle(**parts: str) -> Response:
+                if body is not None:
+                    parts["body"] = read_body(body)  # type: ignore[assignment]  # typed below
+                if query is not None:
+                    parts["query"] = read_query(query)  # type: ignore[assignment]
+                result = function(**parts)
+                return result if isinstance(result, Response) else reply(result, status)
+
+            self.blueprint.add_url_rule(
+                path, endpoint=function.__name__, view_func=handle, methods=[method]
+            )
+            return handle
+
+        return declare
+
+
+def read_body(kind: type[S]) -> S:
+    """The JSON body as a typed value. Raises Invalid (all bad fields at once), UnsupportedMedia."""
+    if request.mimetype not in ("application/json", "") and not request.mimetype.endswith("+json"):
+        raise errors.UnsupportedMedia("Send JSON, with Content-Type: application/json.")
+    data = request.get_data()
+    try:
+        return _checked(msgspec.json.decode(data, type=kind))
+    except msgspec.ValidationError:
+        return convert(_parse(data), kind, strict=True)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as failure:
+        raise _not_json(failure) from failure
+
+
+def read_query(kind: type[S]) -> S:
+    """The query string as a typed value. Raises Invalid."""
+    return convert(request.args.to_dict(), kind, strict=False)
+
+
+def _parse(data: bytes) -> object:
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as failure:
+        raise _not_json(failure) from failure
+
+
+def _not_json(failure: Exception) -> errors.Invalid:
+    where = (
+        str(failure)
+        if isinstance(failure, msgspec.DecodeError)
+        else "nested too deeply or not UTF-8"
+    )
+    return errors.Invalid(f"The body is not JSON: {where}.", code="not_json")
+
+
+def convert(values: object, kind: type[S], *, strict: bool) -> S:
+    """Field by field, so that every bad one is named with its remedy."""
+    if not isinstance(values, dict):
+        raise errors.Invalid("The body is not a JSON object.", code="not_json")
+    wrong: dict[str, str] = {}
+    for field in msgspec.structs.fields(kind):
+        name = field.encode_name
+        if name not in values:
+            if field.required:
+                wrong[name] = f"is missing; give {remedy(field.type)}"
+            continue
+        try:
+            value = msgspec.convert(values[name], field.type, strict=strict)
+        except (msgspec.ValidationError, RecursionError):
+            wrong[name] = f"give {remedy(field.type)}"
+        else:
+            wrong |= _problem(name, value, _check_of(field.type))
+    if wrong:
+        raise _invalid(wrong)
+    return msgspec.convert(values, kind, strict=strict)
+
+
+def _checked(value: S) -> S:
+    """What types alone do not say: that text is text, that an address is one."""
+    wrong: dict[str, str] = {}
+    for name, check in _checks(type(value)):
+        wrong |= _problem(name, getattr(value, name), check)
+    if wrong:
+        raise _invalid(wrong)
+    return value
+
+
+@functools.cache
+def _checks(kind: type[msgspec.Struct]) -> list[tuple[str, Check | None]]:
+    return [(field.name, _check_of(field.type)) for field in msgspec.structs.fields(kind)]
+
+
+def _problem(name: str, value: object, check: Check | None) -> dict[str, str]:
+    """Refuse what no database keeps (NUL, lone surrogates), then what the field refuses."""
+    if not isinstance(value, str):
+        return {}
+    if not _is_text(value):
+        return {name: "remove the characters that are not text"}
+    problem = check(value) if check is not None else None
+    return {name: problem} if problem else {}
+
+
+def _check_of(kind: Any) -> Check | None:
+    for part in _alternatives(kind):
+        for meta in getattr(part, "__metadata__", ()):
+            if isinstance(meta, msgspec.Meta) and meta.extra:
+                found: Check = meta.extra["check"]
+                return found
+    return None
+
+
+def _is_text(text: str) -> bool:
+    if text.isascii():
+        return "\0" not in text
+    return "\0" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
+
+
+def _invalid(wrong: dict[str, str]) -> errors.Invalid:
+    names = ", ".join(wrong)
+    return errors.Invalid(f"Please check: {names}.", fields=wrong)
+
+
+def remedy(kind: Any) -> str:
+    """What a field takes, in words.
+
+    >>> remedy(Literal["revenue", "customers"] | None)
+    'one of revenue, customers'
+    """
+    for part in _alternatives(kind):
+        if get_origin(part) is Literal:
+            return "one of " + ", ".join(map(str, get_args(part)))
+        for meta in getattr(part, "__metadata__", ()):
+            if isinstance(meta, msgspec.Meta) and meta.description:
+                return meta.description
+    return {int: "a whole number", float: "a number", str: "text", bool: "true or false"}.get(
+        _alternatives(kind)[0], "a value of the documented type"
+    )
+
+
+def _alternatives(kind: Any) -> tuple[Any, ...]:
+    if hasattr(kind, "__metadata__") or get_origin(kind) is Literal:
+        return (kind,)
+    arguments = tuple(a for a in get_args(kind) if a is not type(None))
+    return arguments or (kind,)
+
+
+def wants_json() -> bool:
+    """Whether the caller is a program: an API address, or a JSON Accept header."""
+    if request.path.startswith("/api/") or request.path in ("/create_order", "/validate_coupon"):
+        return request.path != "/api/docs"
+    accept = request.accept_mimetypes
+    return accept["application/json"] > accept["text/html"]
+
+
+def register_errors(app: Flask, page: Callable[[errors.Failure], str]) -> None:
+    """Give every failure the one shape: JSON for programs, `page` for people."""
+
+    def render(failure: errors.Failure) -> Response:
+        if wants_json():
+            response = failure_reply(failure)
+        else:
+            response = Response(page(failure), failure.status, mimetype="text/html")
+        if failure.retry_after is not None:
+            response.headers["Retry-After"] = str(failure.retry_after)
+        return response
+
+    def render_http(failure: HTTPException) -> Response:
+        if failure.response is not None or (failure.code or 500) < 400:
+            return Response.force_type(failure.get_response())  # type: ignore[return-value]
+        response = render(_from_http(failure))
+        for name in ("Allow", "Retry-After"):
+            if value := dict(failure.get_headers()).get(name):
+                response.headers[name] = value
+        return response
+
+    def render_bug(failure: Exception) -> Response:
+        where = "".join(traceback.format_tb(failure.__traceback__))
+        logger.error("%s in %s\n%s", type(failure).__name__, request.endpoint, where)
+        return render(errors.Failure("Something went wrong on our side; try again shortly."))
+
+    app.register_error_handler(errors.Failure, render)
+    app.register_error_handler(HTTPException, render_http)
+    app.register_error_handler(Exception, render_bug)
+
+
+def failure_reply(failure: errors.Failure) -> Response:
+    """A failure as JSON."""
+    body: dict[str, object] = {"success": False, "error": failure.message, "code": failure.code}
+    if failure.fields:
+        body["fields"] = failure.fields
+    return Response(
+        msgspec.json.encode(body | failure.details), failure.status, mimetype="application/json"
+    )
+
+
+_HTTP: Final[dict[int, tuple[type[errors.Failure], str]]] = {
+    400: (errors.Invalid, "The request could not be understood."),
+    404: (errors.NotFound, "There is nothing at this address."),
+    405: (errors.MethodNotAllowed, "This address does not take that method."),
+    413: (errors.TooLarge, "This is more than can be taken at once; send less."),
+    415: (errors.UnsupportedMedia, "This type of content is not taken here."),
+    429: (errors.TooManyRequests, "Too many requests; wait a little and try again."),
+}
+
+
+def _from_http(failure: HTTPException) -> errors.Failure:
+    kind, message = _HTTP.get(
+        failure.code or 500,
+        (errors.Invalid, "The request could not be understood.")
+        if 400 <= (failure.code or 500) < 500
+        else (errors.Failure, "Something went wrong on our side; try again shortly."),
+    )
+    return kind(message)

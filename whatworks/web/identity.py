@@ -1,0 +1,178 @@
+"""Who is calling: a bearer token, or the session cookie."""
+
+from __future__ import annotations
+
+from typing import Final, TypeVar
+from urllib.parse import urlsplit
+
+from flask import g, request
+from werkzeug.wrappers import Response
+
+from whatworks import clock, errors, executions, operators, profiles, sessions
+from whatworks.profiles import Profile
+from whatworks.sessions import Credential
+from whatworks.web import http
+
+R = TypeVar("R", bound=Response)
+COOKIE: Final = "whatworks_session"
+SECURE_COOKIE: Final = "__Host-whatworks_session"
+SEEN_EVERY: Final = 3600.0
+
+
+def credential() -> Credential | None:
+    """The caller's credential. Raises BadCredential when one was sent and is wrong or expired."""
+    if "credential" not in g:
+        g.credential = _read_credential()
+    found: Credential | None = g.credential
+    return found
+
+
+def acting_for(user_id: str) -> str:
+    """The user_id when the caller is that person, or an operator's key acting for them.
+
+    Raises NotFound, the same whether the person is somebody else or nobody.
+    """
+    caller = credential()
+    if caller is not None and (caller.user_id == user_id or _may_act(caller)):
+        return user_id
+    raise errors.NotFound("There is no such person.")
+
+
+def owner_of_execution(execution_id: str) -> str:
+    """The user_id under which to look for an execution. Raises NotFound."""
+    caller = credential()
+    if caller is None:
+        raise errors.NotFound("There is no such execution.")
+    if _may_act(caller):
+        owner = http.read(executions.find_owner, execution_id)
+        return owner or caller.user_id
+    return caller.user_id
+
+
+def may_act_for_others() -> bool:
+    """Whether the caller is an operator's API key."""
+    caller = credential()
+    return caller is not None and _may_act(caller)
+
+
+def person() -> Profile | None:
+    """The signed-in person of a page; a stale cookie counts as nobody."""
+    if "person" not in g:
+        g.person = _read_person()
+    found: Profile | None = g.person
+    return found
+
+
+def is_operator() -> bool:
+    """Whether the person of a page is an operator."""
+    found = person()
+    return found is not None and http.read(operators.is_operator, found.id)
+
+
+def require_person() -> Profile:
+    """The signed-in person. Raises SignInNeeded, which leads to /signin and back."""
+    found = person()
+    if found is None:
+        raise SignInNeeded
+    return found
+
+
+def require_operator() -> Profile:
+    """The signed-in operator. Raises SignInNeeded, or NotFound for everybody else."""
+    found = require_person()
+    if not is_operator():
+        raise errors.NotFound("There is nothing at this address.")
+    return found
+
+
+class SignInNeeded(Exception):  # noqa: N818 - a turn in the way, not an error
+    """A page needs a person."""
+
+
+def is_local() -> bool:
+    """Whether this is localhost, where cookies need no TLS."""
+    host = urlsplit(f"//{request.host}").hostname or ""
+    return host in ("localhost", "127.0.0.1", "::1") or host.endswith(".localhost")
+
+
+def set_cookie(response: R, token: str) -> R:
+    """Sign the browser in."""
+    secure = not is_local()
+    response.set_cookie(
+        SECURE_COOKIE if secure else COOKIE,
+        token,
+        max_age=http.platform().settings.session_days * 86_400,
+        secure=secure,
+        httponly=True,
+        samesite="Lax",
+        path="/",
+    )
+    return response
+
+
+def clear_cookie(response: R) -> R:
+    """Sign the browser out."""
+    secure = not is_local()
+    response.delete_cookie(
+        SECURE_COOKIE if secure else COOKIE, path="/", secure=secure, httponly=True, samesite="Lax"
+    )
+    return response
+
+
+def device() -> str:
+    """A short name of the caller's program, for the list of sessions."""
+    agent = request.user_agent.string
+    system = next((s for s in _SYSTEMS if s in agent), "")
+    browser = next((name for sign, name in _BROWSERS if sign in agent), "")
+    if browser:
+        return f"{browser} on {system}" if system else browser
+    return agent.split("/")[0][:40] or "unknown program"
+
+
+_SYSTEMS: Final = ("Android", "iPhone", "iPad", "Windows", "Macintosh", "Linux")
+_BROWSERS: Final = (
+    ("Edg/", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+
+
+def client() -> str:
+    """The caller's address, as far as declared proxies tell it."""
+    return request.remote_addr or "unknown"
+
+
+def _read_credential() -> Credential | None:
+    token = _token()
+    if token is None:
+        return None
+    found = http.read(sessions.find, token)
+    if found is None:
+        raise errors.BadCredential("This session is unknown or has ended; sign in again.")
+    if clock.timestamp() - found.last_seen_at > SEEN_EVERY:
+        http.write(sessions.touch, found.user_id, found.id)
+    return found
+
+
+def _read_person() -> Profile | None:
+    try:
+        caller = credential()
+    except errors.BadCredential:
+        return None
+    return None if caller is None else http.read(profiles.find, caller.user_id)
+
+
+def _token() -> str | None:
+    header = request.headers.get("Authorization")
+    if header is not None:
+        scheme, _, token = header.partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise errors.BadCredential("Send Authorization: Bearer and the access token.")
+        return token.strip()
+    return request.cookies.get(SECURE_COOKIE) or request.cookies.get(COOKIE)
+
+
+def _may_act(caller: Credential) -> bool:
+    return caller.kind == "key" and caller.is_operator

@@ -1,0 +1,218 @@
+"""Doors to profiles: sign up, read, change."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Literal
+
+import msgspec
+from flask import Blueprint, Response, request
+from werkzeug.wrappers import Response as Redirect
+
+from whatworks import clock, errors, profiles, sessions
+from whatworks.profiles import Profile
+from whatworks.web import fields, guards, http, identity, pages
+
+doors = http.Doors("Profiles")
+site = Blueprint("profiles", __name__)
+
+
+class NewProfile(msgspec.Struct):
+    """Who signs up."""
+
+    email: fields.Email
+    goal: fields.Goal
+    market: fields.Market
+    skill_level: fields.SkillLevel
+    country: fields.Country | None = None
+
+
+class ProfileCreated(msgspec.Struct):
+    """The new person, and the token that authenticates them from now on."""
+
+    user_id: str
+    email: str
+    access_token: str
+    success: Literal[True] = True
+
+
+class ProfileAnswer(msgspec.Struct):
+    """A person."""
+
+    id: str
+    user_id: str
+    email: str
+    goal: str
+    market: str
+    skill_level: str
+    country: str
+    created_at: str | None
+    updated_at: str | None
+    success: Literal[True] = True
+
+
+class ProfileChange(msgspec.Struct):
+    """What may change; evidence already counted stays where it is."""
+
+    goal: fields.Goal | None = None
+    market: fields.Market | None = None
+    skill_level: fields.SkillLevel | None = None
+    country: fields.Country | None = None
+
+
+@doors.door(
+    "POST",
+    "/api/profile",
+    body=NewProfile,
+    answer=ProfileCreated,
+    status=201,
+    errors=(400, 409, 415, 429),
+    private=False,
+)
+@guards.limiter.limit(guards.SIGN_UP)
+def create(body: NewProfile) -> Response:
+    """Sign up; answers with an access token and sets the session cookie."""
+    created, replayed = sign_up(body)
+    response = http.reply(created, 201)
+    if replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+    return identity.set_cookie(response, created.access_token)
+
+
+@doors.door("GET", "/api/profile/<user_id>", answer=ProfileAnswer, errors=(401, 404))
+def get(user_id: str) -> ProfileAnswer:
+    """A person's own profile."""
+    return present(http.read(profiles.get, identity.acting_for(user_id)))
+
+
+@doors.door(
+    "PATCH",
+    "/api/profile/<user_id>",
+    body=ProfileChange,
+    answer=ProfileAnswer,
+    errors=(400, 401, 404, 415),
+)
+def change(user_id: str, body: ProfileChange) -> ProfileAnswer:
+    """Change goal, market, skill level or country."""
+    return present(http.write(profiles.change, identity.acting_for(user_id), _changes(body)))
+
+
+@site.get("/signup")
+def show_sign_up() -> str | Redirect:
+    """Four short questions."""
+    if identity.person() is not None:
+        return pages.go(pages.local_path(request.args.get("next"), "/dashboard"))
+    return _sign_up_page({"country": "IN", "next": request.args.get("next", "")}, {})
+
+
+@site.post("/signup")
+@guards.limiter.limit(guards.SIGN_UP)
+def post_sign_up() -> Redirect | tuple[str, int]:
+    """Sign up by form, and on to where one was going."""
+    body, typed, wrong = pages.read_form(NewProfile)
+    if body is None:
+        return _sign_up_page(typed, wrong), 400
+    try:
+        created, _ = sign_up(body)
+    except errors.Conflict:
+        wrong = {"email": "This address has an account already. Sign in instead."}
+        return _sign_up_page(typed, wrong), errors.Conflict.status
+    then = pages.local_path(typed.get("next"), "/dashboard/next")
+    return identity.set_cookie(pages.go(then, "Welcome."), created.access_token)
+
+
+@site.get("/profile")
+def show_profile() -> str:
+    """My answers."""
+    person = identity.require_person()
+    return _profile_page(
+        {
+            "goal": person.goal,
+            "market": person.market,
+            "skill_level": person.skill_level,
+            "country": person.country,
+        },
+        {},
+    )
+
+
+@site.post("/profile")
+def post_profile() -> Redirect | tuple[str, int]:
+    """Change my answers."""
+    person = identity.require_person()
+    body, typed, wrong = pages.read_form(ProfileChange)
+    if body is None:
+        return _profile_page(typed, wrong), 400
+    http.write(profiles.change, person.id, _changes(body))
+    return pages.go("/profile", "Saved.")
+
+
+def _sign_up_page(form: dict[str, str], wrong: dict[str, str]) -> str:
+    return pages.render(
+        "signup.html",
+        form=form,
+        errors=wrong,
+        countries=pages.COUNTRY_NAMES,
+        next=form.get("next"),
+    )
+
+
+def _profile_page(form: dict[str, str], wrong: dict[str, str]) -> str:
+    return pages.render("profile.html", form=form, errors=wrong, countries=pages.COUNTRY_NAMES)
+
+
+def _changes(body: ProfileChange) -> dict[str, str]:
+    given = {k: v for k, v in msgspec.structs.asdict(body).items() if v is not None}
+    if body.country:
+        given["country"] = body.country.upper()
+    return given
+
+
+def sign_up(body: NewProfile) -> tuple[ProfileCreated, bool]:
+    """A new person and their token, and whether this repeats an earlier request.
+
+    With an Idempotency-Key the token's secret is derived from key and request under the server's
+    key, so that a repeat gets the same token although no token is stored.
+    """
+    caller = "client:" + hashlib.sha256(identity.client().encode()).hexdigest()[:32]
+    key, settings = http.request_key(caller), http.platform().settings
+    secret = sessions.new_secret()
+    if key is not None:
+        parts = f"{key.caller} {key.key_hash} {key.request_hash}".encode()
+        secret = hmac.new(settings.secret_key.encode(), parts, hashlib.sha256).digest()
+    answer = http.once(
+        caller,
+        http.encoder(_without_token),
+        sessions.sign_up,
+        secret,
+        label=identity.device(),
+        days=settings.session_days,
+        email=fields.normal_email(body.email),
+        goal=body.goal,
+        market=body.market,
+        skill_level=body.skill_level,
+        country=(body.country or "IN").upper(),
+    )
+    created = msgspec.json.decode(answer.body, type=ProfileCreated)
+    created.access_token = sessions.token_of(created.user_id, secret)
+    return created, answer.replayed
+
+
+def present(profile: Profile) -> ProfileAnswer:
+    """A profile as JSON."""
+    return ProfileAnswer(
+        id=profile.id,
+        user_id=profile.id,
+        email=profile.email,
+        goal=profile.goal,
+        market=profile.market,
+        skill_level=profile.skill_level,
+        country=profile.country,
+        created_at=clock.rfc3339(profile.created_at),
+        updated_at=clock.rfc3339(profile.updated_at),
+    )
+
+
+def _without_token(profile: Profile) -> ProfileCreated:
+    return ProfileCreated(user_id=profile.id, email=profile.email, access_token="")

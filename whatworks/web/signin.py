@@ -1,0 +1,206 @@
+"""Doors to signing in and out, and to the sessions one has."""
+
+from __future__ import annotations
+
+import msgspec
+from flask import Blueprint, render_template, request
+from werkzeug.wrappers import Response
+
+from whatworks import errors, operators, sessions, signins
+from whatworks.signins import Challenge
+from whatworks.web import fields, guards, http, identity, pages
+
+signin = Blueprint("signin", __name__)
+HOME = "/dashboard"
+
+
+class Ask(msgspec.Struct):
+    """Whose address."""
+
+    email: fields.Email
+
+
+class Code(msgspec.Struct):
+    """The six digits of the mail."""
+
+    challenge: fields.Id
+    code: fields.SixDigits
+
+
+@signin.get("/signin")
+def ask() -> str | Response:
+    """Ask for the address."""
+    if identity.person() is not None:
+        return pages.go(pages.local_path(request.args.get("next"), HOME))
+    return pages.render("signin.html", form={}, errors={}, next=request.args.get("next"))
+
+
+@signin.post("/signin")
+@guards.limiter.limit(guards.SIGN_IN)
+@guards.limiter.limit(guards.SIGN_IN_ADDRESS, key_func=guards.address_asked_for)
+def begin() -> str | tuple[str, int]:
+    """Send the mail; the answer is the same for every address."""
+    asked, typed, wrong = pages.read_form(Ask)
+    if asked is None:
+        page = pages.render("signin.html", form=typed, errors=wrong, next=typed.get("next"))
+        return page, 400
+    settings = http.platform().settings
+    email = fields.normal_email(asked.email)
+    challenge = http.write(signins.begin, email, settings.secret_key)
+    _send(email, challenge)
+    return pages.render(
+        "signin_code.html",
+        email=asked.email,
+        challenge=challenge.id,
+        errors=None,
+        next=typed.get("next"),
+        outbox=None if settings.smtp_url else settings.data_dir / "outbox",
+    )
+
+
+@signin.post("/signin/code")
+@guards.limiter.limit(guards.SIGN_IN)
+def spend_code() -> Response | tuple[str, int]:
+    """Sign in with the code."""
+    given, typed, wrong = pages.read_form(Code)
+    if given is not None:
+        key = http.platform().settings.secret_key
+        user_id = http.write(signins.spend_code, given.challenge, given.code, key)
+        if user_id is not None:
+            return _sign_in(user_id, typed.get("next"))
+        wrong = {"code": "This is not the code of the newest mail; look again."}
+    page = pages.render(
+        "signin_code.html",
+        email=typed.get("email", ""),
+        challenge=typed.get("challenge", ""),
+        errors=wrong,
+        next=typed.get("next"),
+        outbox=None,
+    )
+    return page, 400
+
+
+@signin.get("/signin/link")
+def look_at_link() -> str:
+    """Where the mailed link leads. Mail scanners open links, so looking spends nothing."""
+    return pages.render(
+        "signin_link.html",
+        token=request.args.get("token", ""),
+        next=request.args.get("next"),
+        expired=False,
+    )
+
+
+@signin.post("/signin/link")
+@guards.limiter.limit(guards.SIGN_IN)
+def spend_link() -> Response | tuple[str, int]:
+    """Sign in with the link, once."""
+    challenge_id, _, secret = request.form.get("token", "").partition(".")
+    try:
+        user_id = http.write(signins.spend_link, challenge_id[:100], secret[:100])
+    except errors.Gone:
+        page = pages.render("signin_link.html", token="", next=None, expired=True)
+        return page, errors.Gone.status
+    return _sign_in(user_id, request.form.get("next"))
+
+
+@signin.post("/signout")
+def sign_out() -> Response:
+    """End this session."""
+    try:
+        caller = identity.credential()
+    except errors.BadCredential:
+        caller = None
+    if caller is not None:
+        http.write(sessions.revoke, caller.user_id, caller.id)
+    return identity.clear_cookie(pages.go("/"))
+
+
+@signin.get("/sessions")
+def list_sessions() -> str:
+    """Where I am signed in."""
+    person = identity.require_person()
+    caller = identity.credential()
+    return pages.render(
+        "sessions.html",
+        sessions=http.read(sessions.list_, person.id),
+        current_id=caller.id if caller else None,
+    )
+
+
+@signin.post("/sessions/<session_id>/revoke")
+def revoke(session_id: str) -> Response:
+    """End one session."""
+    person = identity.require_person()
+    http.write(sessions.revoke, person.id, session_id)
+    return pages.go("/sessions", "That session has ended.")
+
+
+@signin.post("/sessions/revoke")
+def revoke_others() -> Response:
+    """Sign out everywhere but here."""
+    person = identity.require_person()
+    caller = identity.credential()
+    http.write(sessions.revoke_all, person.id, keep=caller.id if caller else None)
+    return pages.go("/sessions", "You are signed out everywhere but here.")
+
+
+@signin.get("/admin/claim")
+def look_at_claim() -> str:
+    """The one-time link that makes the first operator."""
+    return pages.render(
+        "operator_claim.html",
+        token=request.args.get("token", ""),
+        form={},
+        errors={},
+        used=http.read(operators.any_exist),
+    )
+
+
+@signin.post("/admin/claim")
+@guards.limiter.limit(guards.SIGN_IN)
+def claim() -> Response | tuple[str, int]:
+    """Make the first operator and sign them in; the printed link is the proof."""
+    asked, typed, wrong = pages.read_form(Ask)
+    token = request.form.get("token", "")
+    if asked is None:
+        page = pages.render(
+            "operator_claim.html", token=token, form=typed, errors=wrong, used=False
+        )
+        return page, 400
+    key = http.platform().settings.secret_key
+    try:
+        user_id = http.write(operators.claim, fields.normal_email(asked.email), token, key)
+    except errors.Gone:
+        page = pages.render("operator_claim.html", token="", form={}, errors={}, used=True)
+        return page, errors.Gone.status
+    return _sign_in(user_id, "/admin")
+
+
+def start_session(response: Response, user_id: str) -> Response:
+    """A new browser session, its cookie on the response."""
+    token = http.write(
+        sessions.open_,
+        user_id,
+        kind="browser",
+        label=identity.device(),
+        days=http.platform().settings.session_days,
+    )
+    return identity.set_cookie(response, token)
+
+
+def _sign_in(user_id: str, then: str | None) -> Response:
+    return start_session(pages.go(pages.local_path(then, HOME)), user_id)
+
+
+def _send(email: str, challenge: Challenge) -> None:
+    """One mail for every address: with the code, or saying that there is no account."""
+    address = http.platform().settings.address
+    if challenge.known:
+        url = f"{address}/signin/link?token={challenge.id}.{challenge.secret}"
+        subject = f"{challenge.code} is your whatworks code"
+        text = render_template("mail/signin.txt", url=url, code=challenge.code, minutes=10)
+    else:
+        subject = "No whatworks account with this address"
+        text = render_template("mail/no_account.txt", url=f"{address}/signup")
+    http.platform().mailer.send(email, subject, text)

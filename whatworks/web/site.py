@@ -1,0 +1,117 @@
+"""The front door and the pages that need nobody: landing, help, pricing, health."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from flask import Blueprint, Response
+from sqlalchemy import func, select
+from werkzeug.wrappers import Response as Redirect
+
+from whatworks import catalogue, db, evidence
+from whatworks.catalogue import Workflow
+from whatworks.models import Outcome, UserProfile, WorkflowExecution
+from whatworks.models import Workflow as WorkflowRow
+from whatworks.store import entitlements
+from whatworks.web import http, identity, pages, views
+
+site = Blueprint("site", __name__)
+
+EXAMPLES: Final = 4
+COUNTS: Final = {
+    "people": db.Query(select(func.count()).select_from(UserProfile)),
+    "executions": db.Query(select(func.count()).select_from(WorkflowExecution)),
+    "outcomes": db.Query(select(func.count()).select_from(Outcome)),
+    "workflows": db.Query(
+        select(func.count()).select_from(WorkflowRow).where(WorkflowRow.retired_at.is_(None))
+    ),
+}
+FEATURES: Final = {
+    "free": ["Follow every free workflow", "Log outcomes, see what works for people like you"],
+    "pro": ["Everything in free", "All workflows marked pro"],
+    "scale": ["Everything in pro", "Workflows for teams and agencies"],
+}
+
+
+@site.get("/")
+def landing() -> str:
+    """What this is, with real evidence where there is some."""
+    offered, known = http.read(_offer)
+    shown = [
+        (w.guide, views.evidence(known[w.name].at()) if w.name in known else None) for w in offered
+    ]
+    shown.sort(key=lambda pair: -(pair[1].closed if pair[1] else 0))
+    return pages.render("landing.html", examples=shown[:EXAMPLES], totals=http.read(count))
+
+
+@site.get("/home")
+def home() -> Redirect:
+    """The old address of the front door."""
+    return pages.go("/")
+
+
+@site.get("/help")
+def help_() -> str:
+    """How to get on, and how we count."""
+    return pages.render(
+        "help.html", window_days=http.platform().settings.abandon_after_days, help_email=None
+    )
+
+
+@site.get("/pricing")
+def pricing() -> str:
+    """The plans, plainly."""
+    offered, _ = http.read(_offer)
+    person = identity.person()
+    return pages.render(
+        "pricing.html",
+        plans=[
+            {
+                "name": plan,
+                "price": 0 if plan == "free" else None,
+                "currency": "INR",
+                "period": "month",
+                "features": FEATURES[plan],
+                "workflows": sum(entitlements.covers(plan, w.tier) for w in offered),
+            }
+            for plan in entitlements.PLANS
+        ],
+        plan=http.read(entitlements.plan, person.id) if person else None,
+        can_buy=False,
+    )
+
+
+@site.get("/healthz")
+def healthz() -> Response:
+    """Whether the process answers."""
+    return _json({"success": True, "status": "ok"})
+
+
+@site.get("/readyz")
+def readyz() -> Response:
+    """Whether it can do its work: the database answers and the catalogue is there."""
+    workflows = http.read(count)["workflows"]
+    answer: dict[str, object] = {
+        "success": True,
+        "status": "ready",
+        "database": http.platform().database.dialect.name,
+        "workflows": workflows,
+    }
+    if http.platform().database.is_sqlite:
+        answer["sqlite_version"] = ".".join(map(str, db.sqlite_version()))
+        answer["sqlite_safe"] = db.sqlite_version() >= db.SAFE_SQLITE
+    return _json(answer)
+
+
+def count(session: db.Session) -> dict[str, int]:
+    """How many people, executions, outcomes and workflows there are."""
+    return {name: session.value(query) for name, query in COUNTS.items()}
+
+
+def _offer(session: db.Session) -> tuple[list[Workflow], dict[str, evidence.Levels]]:
+    return catalogue.list_current(session), evidence.all_levels(session)
+
+
+def _json(answer: dict[str, object]) -> Response:
+    return Response(msgspec.json.encode(answer), mimetype="application/json")
