@@ -62,9 +62,6 @@ def create_app(given: Settings | None = None) -> Flask:
     app.config.update(
         MAX_CONTENT_LENGTH=chosen.max_body_bytes,
         MAX_FORM_MEMORY_SIZE=chosen.max_body_bytes,
-        SECRET_KEY=chosen.secret_key,
-        SESSION_COOKIE_NAME="whatworks_flash",  # one message from a form to the next page
-        SESSION_COOKIE_SAMESITE="Lax",
     )
     platform = http.Platform(
         settings=chosen,
@@ -79,6 +76,7 @@ def create_app(given: Settings | None = None) -> Flask:
         app.register_blueprint(blueprint)
     http.register_errors(app, pages.error)
     pages.register(app)
+    app.wsgi_app = guards.Hardened(app.wsgi_app)  # type: ignore[method-assign]
     if chosen.trusted_proxies:
         hops = chosen.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]

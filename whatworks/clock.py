@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import UTC, datetime
 
 import uuid_utils
@@ -17,6 +18,7 @@ def timestamp() -> float:
     return now().timestamp()
 
 
+@functools.lru_cache(4096)
 def rfc3339(seconds: float | None) -> str | None:
     """Epoch seconds as an RFC 3339 UTC string; None stays None, and so does a time no calendar has.
 

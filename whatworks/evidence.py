@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 
 from whatworks import db, profiles
 from whatworks.lifecycle import Execution
@@ -74,8 +74,19 @@ _VALUE_COLUMNS: Final = select(
 )
 _ALL_ROWS: Final = db.Query(_ROW_COLUMNS)
 _ALL_VALUES: Final = db.Query(_VALUE_COLUMNS)
+_MARK: Final = db.Query(
+    select(func.count(), func.sum(_W.updated_at)).where(
+        _W.workflow_name == bindparam("workflow_name")
+    )
+)
 _ROWS: Final = db.Query(_ROW_COLUMNS.where(_W.workflow_name == bindparam("workflow_name")))
 _VALUES: Final = db.Query(_VALUE_COLUMNS.where(_S.workflow_name == bindparam("workflow_name")))
+
+
+def mark(session: db.Session, workflow_name: str) -> tuple[int, float | None]:
+    """Changes whenever the evidence of a workflow does; (0, None) for one that nobody knows."""
+    row = session.first(_MARK, workflow_name=workflow_name)
+    return (int(row[0]), row[1]) if row else (0, None)
 
 
 def levels_of(session: db.Session, workflow_name: str) -> Levels:

@@ -184,7 +184,11 @@ class WorkflowExecution(Base):
     recommendation_id: Mapped[str | None] = mapped_column(String)
     touched_at: Mapped[float | None] = mapped_column(Float)
 
-    __table_args__ = (Index("ix_workflow_executions_open", "status", "touched_at"),)
+    __table_args__ = (
+        Index("ix_workflow_executions_id", "id"),
+        Index("ix_workflow_executions_open", "status", "touched_at"),
+        Index("ix_workflow_executions_cell", "workflow_name", "market", "skill_level"),
+    )
 
 
 class ExecutionEvent(Base):
@@ -331,6 +335,7 @@ class Slate(Base):
     id: Mapped[str] = mapped_column(String, primary_key=True)
     policy: Mapped[str] = mapped_column(String)
     context: Mapped[str] = mapped_column(Text)  # JSON: segment, goal, eligible workflows
+    size: Mapped[int] = mapped_column(Integer)  # how many were asked for
     last_event_id: Mapped[str] = mapped_column(String)  # the person's newest event when drawn
     created_at: Mapped[float] = mapped_column(Float)
 
@@ -355,7 +360,10 @@ class Recommendation(Base):
     propensity: Mapped[float | None] = mapped_column(Float)
     evidence: Mapped[str | None] = mapped_column(Text)  # JSON: level, counts and interval shown
 
-    __table_args__ = (Index("ix_recommendations_slate", "user_id", "slate_id", "rank"),)
+    __table_args__ = (
+        Index("ix_recommendations_id", "id"),
+        Index("ix_recommendations_slate", "user_id", "slate_id", "rank"),
+    )
 
 
 class LegacyUnowned(Base):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import math
 import re
@@ -11,7 +12,7 @@ from urllib.parse import urlsplit
 
 import babel
 from babel.numbers import get_territory_currencies, list_currencies
-from sqlalchemy import bindparam, exists, func, select
+from sqlalchemy import bindparam, exists, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 
@@ -105,10 +106,10 @@ _OF_PERSON: Final = db.Query(
     .order_by(_O.timestamp.desc())
     .limit(bindparam("limit"))
 )
-_COUNT: Final = db.Query(
-    select(func.count())
-    .select_from(_O)
+_ANY: Final = db.Query(
+    select(_O.id)
     .where(_O.user_id == bindparam("user_id"), _O.execution_id == bindparam("execution_id"))
+    .limit(1)
 )
 _INSERT: Final = db.Query(insert(_O).on_conflict_do_nothing())
 
@@ -121,7 +122,7 @@ def record(session: db.Session, user_id: str, execution_id: str, report: Report)
     """
     execution = executions.get(session, user_id, execution_id)
     before = _superseded(session, user_id, execution_id, report.supersedes_id)
-    is_first = not session.value(_COUNT, user_id=user_id, execution_id=execution_id)
+    is_first = session.value(_ANY, user_id=user_id, execution_id=execution_id) is None
     outcome = Outcome(
         id=clock.new_id(),
         execution_id=execution_id,
@@ -161,6 +162,7 @@ def is_countable(outcome: Outcome) -> bool:
     )
 
 
+@functools.lru_cache(512)
 def default_currency(country: str) -> str:
     """The currency of a country, ISO 4217; INR for a country nobody knows.
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 
@@ -21,6 +21,7 @@ from whatworks.evidence import Evidence, Levels
 from whatworks.lifecycle import Execution
 from whatworks.models import (
     ExecutionEvent,
+    Grant,
     Recommendation,
     Slate,
     UserProfile,
@@ -49,7 +50,7 @@ class Impression:
     outcome: str | None
     score: float | None
     propensity: float | None
-    evidence: dict[str, Any]
+    evidence: str  # JSON: the level, its counts and the interval that the reason rests on
     created_at: float | None
 
 
@@ -81,7 +82,7 @@ _CURRENT: Final = db.Query(
         _R.propensity,
         _R.evidence,
         _R.created_at,
-        Slate.context,
+        Slate.size,
         WorkflowExecution.status,
     )
     .join(Slate, (Slate.user_id == _R.user_id) & (Slate.id == _R.slate_id))
@@ -99,6 +100,8 @@ _CURRENT: Final = db.Query(
         Slate.created_at > bindparam("after"),
         Slate.created_at >= UserProfile.updated_at,
         Slate.policy == POLICY,
+        ~exists().where(Grant.user_id == Slate.user_id, Grant.valid_from > Slate.created_at),
+        ~exists().where(Grant.user_id == Slate.user_id, Grant.revoked_at > Slate.created_at),
         Slate.last_event_id == func.coalesce(_NEWEST_EVENT, ""),
     )
     .order_by(_R.rank)
@@ -118,7 +121,7 @@ _OWNER: Final = db.Query(select(_R.user_id).where(_R.id == bindparam("id")))
 def find_current(session: db.Session, user_id: str, limit: int) -> list[Impression] | None:
     """The slate drawn before, if it still holds and is long enough; else None."""
     rows = session.all(_CURRENT, user_id=user_id, after=clock.timestamp() - DAY)
-    if not rows or json.loads(rows[0].context)["limit"] < limit:
+    if not rows or rows[0].size < limit:
         return None
     return [_impression(row) for row in rows[:limit]]
 
@@ -135,7 +138,8 @@ def draw(session: db.Session, user_id: str, limit: int) -> list[Impression]:
         user_id=user_id,
         id=slate_id,
         policy=POLICY,
-        context=json.dumps(_context(profile, candidates, limit)),
+        context=json.dumps(_context(profile, candidates)),
+        size=limit,
         last_event_id=session.value(_LAST_EVENT, user_id=user_id),
         created_at=now,
     )
@@ -241,12 +245,11 @@ def _recent(done: Sequence[Execution]) -> dict[str, str]:
     return found
 
 
-def _context(profile: Profile, candidates: Sequence[Candidate], limit: int) -> dict[str, object]:
+def _context(profile: Profile, candidates: Sequence[Candidate]) -> dict[str, object]:
     return {
         "goal": profile.goal,
         "market": profile.market,
         "skill_level": profile.skill_level,
-        "limit": limit,
         "eligible": [candidate.workflow.name for candidate in candidates],
     }
 
@@ -262,19 +265,21 @@ def _shown(candidate: Candidate, rank: int, now: float) -> Impression:
         outcome=None,
         score=candidate.score,
         propensity=1.0,  # this policy leaves nothing to chance
-        evidence={
-            "market": found.market,
-            "skill_level": found.skill_level,
-            "people": found.sums.people,
-            "pending": found.sums.pending,
-            "completed": found.sums.completed,
-            "abandoned": found.sums.abandoned,
-            "rate": round(found.rate.mean, 4),
-            "low": round(found.rate.low90, 4),
-            "high": round(found.rate.high90, 4),
-            "low50": round(found.rate.low50, 4),
-            "high50": round(found.rate.high50, 4),
-        },
+        evidence=json.dumps(
+            {
+                "market": found.market,
+                "skill_level": found.skill_level,
+                "people": found.sums.people,
+                "pending": found.sums.pending,
+                "completed": found.sums.completed,
+                "abandoned": found.sums.abandoned,
+                "rate": round(found.rate.mean, 4),
+                "low": round(found.rate.low90, 4),
+                "high": round(found.rate.high90, 4),
+                "low50": round(found.rate.low50, 4),
+                "high50": round(found.rate.high50, 4),
+            }
+        ),
         created_at=now,
     )
 
@@ -293,7 +298,7 @@ def _store(session: db.Session, user_id: str, slate_id: str, shown: Impression) 
         slate_id=slate_id,
         score=shown.score,
         propensity=shown.propensity,
-        evidence=json.dumps(shown.evidence),
+        evidence=shown.evidence,
     )
 
 
@@ -308,6 +313,6 @@ def _impression(row: Any) -> Impression:
         outcome="in_progress" if status == "started" else status,
         score=row.score,
         propensity=row.propensity,
-        evidence=json.loads(row.evidence or "{}"),
+        evidence=row.evidence or "{}",
         created_at=row.created_at,
     )

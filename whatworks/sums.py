@@ -7,7 +7,7 @@ last digit.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from whatworks import lifecycle, outcomes, profiles
@@ -33,10 +33,28 @@ class Sums:
     duration_log_squared: int = 0
 
     def __add__(self, other: Sums) -> Sums:
-        return Sums(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+        return Sums(
+            self.people + other.people,
+            self.started + other.started,
+            self.completed + other.completed,
+            self.abandoned + other.abandoned,
+            self.reported + other.reported,
+            self.durations + other.durations,
+            self.duration_log + other.duration_log,
+            self.duration_log_squared + other.duration_log_squared,
+        )
 
     def __sub__(self, other: Sums) -> Sums:
-        return Sums(*(a - b for a, b in zip(astuple(self), astuple(other), strict=True)))
+        return Sums(
+            self.people - other.people,
+            self.started - other.started,
+            self.completed - other.completed,
+            self.abandoned - other.abandoned,
+            self.reported - other.reported,
+            self.durations - other.durations,
+            self.duration_log - other.duration_log,
+            self.duration_log_squared - other.duration_log_squared,
+        )
 
     @property
     def pending(self) -> int:
@@ -66,10 +84,24 @@ class ValueSums:
     value_log_squared: int = 0
 
     def __add__(self, other: ValueSums) -> ValueSums:
-        return ValueSums(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+        return ValueSums(
+            self.reports + other.reports,
+            self.zeros + other.zeros,
+            self.proofs + other.proofs,
+            self.verified + other.verified,
+            self.value_log + other.value_log,
+            self.value_log_squared + other.value_log_squared,
+        )
 
     def __sub__(self, other: ValueSums) -> ValueSums:
-        return ValueSums(*(a - b for a, b in zip(astuple(self), astuple(other), strict=True)))
+        return ValueSums(
+            self.reports - other.reports,
+            self.zeros - other.zeros,
+            self.proofs - other.proofs,
+            self.verified - other.verified,
+            self.value_log - other.value_log,
+            self.value_log_squared - other.value_log_squared,
+        )
 
     @property
     def sample(self) -> LogSample:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint
+from werkzeug.wrappers import Response
 
 from whatworks import catalogue, db, evidence
 from whatworks.evidence import Levels
@@ -15,7 +16,7 @@ site = Blueprint("admin", __name__)
 
 
 @site.get("/admin")
-def home() -> str:
+def home() -> Response:
     """Counts, health and the workflows."""
     identity.require_operator()
     counts = http.read(front.count)

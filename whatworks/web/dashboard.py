@@ -31,7 +31,7 @@ class _Mine:
 
 
 @site.get("/dashboard")
-def show() -> str:
+def show() -> Response:
     """My place."""
     person = identity.require_person()
     mine = http.read(_mine, person.id)
@@ -47,7 +47,7 @@ def show() -> str:
 
 
 @site.get("/dashboard/next")
-def what_next() -> str:
+def what_next() -> Response:
     """One answer to "what now?"."""
     person = identity.require_person()
     mine = http.read(_mine, person.id)

@@ -29,7 +29,7 @@ class Verdict(msgspec.Struct):
 
 
 @site.get("/executor/<place>")
-def show(place: str) -> str:
+def show(place: str) -> Response:
     """A workflow's guide, for anybody; or one's own run."""
     workflow = workflows.find_workflow(place)
     if workflow is not None:
@@ -47,7 +47,7 @@ def begin(place: str) -> Response:
 
 
 @site.post("/executor/<execution_id>/progress")
-def progress(execution_id: str) -> Response | tuple[str, int]:
+def progress(execution_id: str) -> Response | tuple[Response, int]:
     """Worked, failed because, go on, or just a note."""
     person = identity.require_person()
     given, typed, wrong = pages.read_form(Verdict)
@@ -107,7 +107,7 @@ def _judge(session: db.Session, user_id: str, execution_id: str, given: Verdict)
     return change
 
 
-def _show_run(execution_id: str, wrong: dict[str, str], typed: dict[str, str]) -> str:
+def _show_run(execution_id: str, wrong: dict[str, str], typed: dict[str, str]) -> Response:
     person = identity.require_person()
     run = http.read(_load, person.id, execution_id)
     results = {e.step: e.result for e in run.events if e.kind == "logged" and e.step}
@@ -120,7 +120,7 @@ def _show_run(execution_id: str, wrong: dict[str, str], typed: dict[str, str]) -
         results=results,
         outcomes=run.outcomes,
         errors=wrong,
-        draft={"step": int(typed.get("step") or 0), "note": typed.get("note", "")},
+        draft={"step": _typed_step(run.guide, typed), "note": typed.get("note", "")},
     )
 
 
@@ -144,6 +144,10 @@ def _load(session: db.Session, user_id: str, execution_id: str) -> _Run:
         executions.list_events(session, user_id, execution_id),
         len(outcomes.list_for_execution(session, user_id, execution_id)),
     )
+
+
+def _typed_step(guide: Guide, typed: dict[str, str]) -> int:
+    return next((s.number for s in guide.steps if str(s.number) == typed.get("step")), 0)
 
 
 def _by_step(run: _Run) -> dict[int | None, list[Note]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterable
+from typing import Any, Final
 from urllib.parse import urlsplit
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from flask import Flask, Response, request
+from flask import Flask, request
 from flask_limiter import Limiter
 
 from whatworks import errors
@@ -19,13 +21,18 @@ POLICY: Final = (
     "connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
-HEADERS: Final = {
-    "Content-Security-Policy": POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
-}
+HEADERS: Final = (
+    ("Content-Security-Policy", POLICY),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Permissions-Policy", "camera=(self), microphone=(), geolocation=()"),
+    ("Cache-Control", "no-store"),
+)
+TRANSPORT_SECURITY: Final = (
+    "Strict-Transport-Security",
+    "max-age=31536000; includeSubDomains",
+)
 SIGN_UP: Final = "60 per minute; 1000 per day"
 SIGN_IN: Final = "10 per minute; 60 per hour"
 SIGN_IN_ADDRESS: Final = "5 per 10 minutes; 20 per day"
@@ -36,8 +43,8 @@ limiter = Limiter(identity.client, headers_enabled=True, strategy="moving-window
 
 def register(app: Flask, settings: Settings) -> None:
     """Put the guards around every route of the app."""
+    app.before_request(refuse_unreadable_addresses)
     app.before_request(refuse_other_sites)
-    app.after_request(add_headers)
     app.config.update(RATELIMIT_ENABLED=settings.rate_limits, RATELIMIT_STORAGE_URI="memory://")
     limiter.init_app(app)
 
@@ -45,6 +52,12 @@ def register(app: Flask, settings: Settings) -> None:
 def address_asked_for() -> str:
     """The e-mail address of a sign-in form, for a limit on mails to one address."""
     return request.form.get("email", "").strip().casefold()[:254]
+
+
+def refuse_unreadable_addresses() -> None:
+    """Nothing of ours has a NUL in its address, and no database would look one up."""
+    if "\0" in request.path:
+        raise errors.NotFound("There is nothing at this address.")
 
 
 def refuse_other_sites() -> None:
@@ -67,15 +80,26 @@ def refuse_other_sites() -> None:
         raise errors.Forbidden("This request came from another site; open the page here instead.")
 
 
-def add_headers(response: Response) -> Response:
-    """Security headers on everything, and no shared copies of private answers."""
-    headers = response.headers
-    for name, value in HEADERS.items():
-        headers.setdefault(name, value)
-    if request.is_secure:
-        headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
-    headers.setdefault("Cache-Control", "no-store")
-    return response
+class Hardened:
+    """WSGI middleware: security headers on every response, and no shared copies of private ones.
+
+    Below the framework because it is on every path, static files and failures included.
+    """
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self._app = app
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Pass the request on, and add what the response does not say itself."""
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            own = {name for name, _ in headers}
+            headers += [pair for pair in HEADERS if pair[0] not in own]
+            if environ["wsgi.url_scheme"] == "https":
+                headers.append(TRANSPORT_SECURITY)
+            return start_response(status, headers, exc_info)
+
+        return self._app(environ, start)
 
 
 def _is_ours(origin: str) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import logging
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Concatenate, Final, Literal, ParamSpec, TypeVar, get_args, get_origin
 
 import msgspec
@@ -22,6 +23,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
 MAX_KEY: Final = 255
+MAX_KEPT: Final = 10_000
 FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 Check = Callable[[str], str | None]
 
@@ -33,6 +35,7 @@ class Platform:
     settings: Settings
     database: db.Database
     mailer: Mailer
+    kept: dict[tuple[object, ...], tuple[object, bytes]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,24 @@ def reply(answer: msgspec.Struct | idempotency.Answer, status: int = 200) -> Res
     return Response(msgspec.json.encode(answer), status, mimetype="application/json")
 
 
+def reply_kept(
+    key: tuple[object, ...], mark: object, make: Callable[[], msgspec.Struct]
+) -> Response:
+    """An answer that stays the same until `mark` changes: encoded once, with an ETag."""
+    kept = platform().kept
+    found = kept.get(key)
+    if found is None or found[0] != mark:
+        if len(kept) >= MAX_KEPT:
+            kept.clear()
+        found = kept[key] = mark, msgspec.json.encode(make())
+    response = Response(found[1], mimetype="application/json")
+    response.headers["Cache-Control"] = "no-cache"
+    response.set_etag(hashlib.sha256(repr((key, mark)).encode()).hexdigest()[:24])
+    if "If-None-Match" in request.headers:
+        response.make_conditional(request)
+    return response
+
+
 class Doors:
     """The JSON doors of one noun: declares them to Flask and to the API document."""
 
@@ -208,18 +229,18 @@ def convert(values: object, kind: type[S], *, strict: bool) -> S:
     if not isinstance(values, dict):
         raise errors.Invalid("The body is not a JSON object.", code="not_json")
     wrong: dict[str, str] = {}
-    for field in msgspec.structs.fields(kind):
-        name = field.encode_name
+    for declared in _fields(kind):
+        name = declared.encode_name
         if name not in values:
-            if field.required:
-                wrong[name] = f"is missing; give {remedy(field.type)}"
+            if declared.required:
+                wrong[name] = f"is missing; give {remedy(declared.type)}"
             continue
         try:
-            value = msgspec.convert(values[name], field.type, strict=strict)
+            value = msgspec.convert(values[name], declared.type, strict=strict)
         except (msgspec.ValidationError, RecursionError):
-            wrong[name] = f"give {remedy(field.type)}"
+            wrong[name] = f"give {remedy(declared.type)}"
         else:
-            wrong |= _problem(name, value, _check_of(field.type))
+            wrong |= _problem(name, value, _check_of(declared.type))
     if wrong:
         raise _invalid(wrong)
     return msgspec.convert(values, kind, strict=strict)
@@ -236,8 +257,13 @@ def _checked(value: S) -> S:
 
 
 @functools.cache
+def _fields(kind: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    return msgspec.structs.fields(kind)
+
+
+@functools.cache
 def _checks(kind: type[msgspec.Struct]) -> list[tuple[str, Check | None]]:
-    return [(field.name, _check_of(field.type)) for field in msgspec.structs.fields(kind)]
+    return [(field.name, _check_of(field.type)) for field in _fields(kind)]
 
 
 def _problem(name: str, value: object, check: Check | None) -> dict[str, str]:

@@ -52,7 +52,7 @@ class _Page:
 
 
 @site.get("/outcome/<execution_id>")
-def ask(execution_id: str) -> str:
+def ask(execution_id: str) -> Response:
     """What did it bring?"""
     person = identity.require_person()
     page = http.read(_load, person.id, execution_id)
@@ -67,7 +67,7 @@ def ask(execution_id: str) -> str:
 
 
 @site.post("/outcome/<execution_id>")
-def log(execution_id: str) -> Response | tuple[str, int]:
+def log(execution_id: str) -> Response | tuple[Response, int]:
     """Log it, and show what it changed."""
     person = identity.require_person()
     page = http.read(_load, person.id, execution_id)
@@ -94,7 +94,7 @@ def log(execution_id: str) -> Response | tuple[str, int]:
 
 
 @site.get("/outcome/<execution_id>/done")
-def done(execution_id: str) -> str:
+def done(execution_id: str) -> Response:
     """What the result changed: the cell before and after, and what next."""
     person = identity.require_person()
     page = http.read(_load, person.id, execution_id)
@@ -120,7 +120,7 @@ def done(execution_id: str) -> str:
 
 def _render(
     page: _Page, form: dict[str, str], wrong: dict[str, str], correcting: Outcome | None
-) -> str:
+) -> Response:
     return pages.render(
         "outcome.html",
         execution=page.execution,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 import babel
 import msgspec
-from flask import Flask, flash, get_flashed_messages, redirect, render_template, request, url_for
+from flask import Flask, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 from whitenoise import WhiteNoise
 
@@ -23,6 +24,7 @@ COUNTRY_NAMES: Final = sorted(
     ((code, str(babel.Locale("en").territories[code])) for code in outcomes.COUNTRIES),
     key=lambda pair: pair[1],
 )
+FLASH: Final = "whatworks_flash"
 TITLES: Final = {
     400: "That did not work",
     402: "This needs a plan",
@@ -64,17 +66,23 @@ def register(app: Flask) -> None:
     app.register_error_handler(identity.SignInNeeded, _to_sign_in)
 
 
-def render(template: str, **context: Any) -> str:
+def render(template: str, **context: Any) -> Response:
     """A page, with what the frame needs."""
-    return render_template(
-        template,
-        person=identity.person(),
-        is_operator=identity.is_operator(),
-        path=request.path,
-        flashes=get_flashed_messages(with_categories=True),
-        form_key=clock.new_id(),
-        **context,
+    flashes = _flashes()
+    page = make_response(
+        render_template(
+            template,
+            person=identity.person(),
+            is_operator=identity.is_operator(),
+            path=request.path,
+            flashes=flashes,
+            form_key=clock.new_id(),
+            **context,
+        )
     )
+    if flashes:
+        page.delete_cookie(FLASH, samesite="Lax", httponly=True)
+    return page
 
 
 def error(failure: errors.Failure) -> str:
@@ -96,9 +104,11 @@ def error(failure: errors.Failure) -> str:
 
 def go(path: str, message: str | None = None, kind: str = "done") -> Response:
     """Lead to another page after a form (303), perhaps with a word about what was done."""
+    response = redirect(path, 303)
     if message:
-        flash(message, kind)
-    return redirect(path, 303)
+        value = base64.urlsafe_b64encode(f"{kind} {message}".encode()).decode()
+        response.set_cookie(FLASH, value, max_age=60, samesite="Lax", httponly=True)
+    return response
 
 
 def read_form(kind: type[S]) -> tuple[S | None, dict[str, str], dict[str, str]]:
@@ -132,6 +142,16 @@ def try_verb(action: Callable[[], Any]) -> dict[str, str]:
     except (errors.Invalid, errors.Conflict) as failure:
         return failure.fields or {"": failure.message}
     return {}
+
+
+def _flashes() -> list[tuple[str, str]]:
+    """The word about what was done, as (kind, message)."""
+    try:
+        text = base64.urlsafe_b64decode(request.cookies.get(FLASH, "")).decode()
+    except ValueError:
+        return []
+    kind, _, message = text.partition(" ")
+    return [(kind, message)] if kind in ("done", "info", "error") and message else []
 
 
 def _sentence(text: str) -> str:

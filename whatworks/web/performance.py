@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
+from flask import Response
 
 from whatworks import clock, evidence
 from whatworks.evidence import Evidence
@@ -67,10 +68,17 @@ class PerformanceAnswer(msgspec.Struct):
     errors=(400,),
     private=False,
 )
-def get(workflow_name: str, query: Filter) -> PerformanceAnswer:
+def get(workflow_name: str, query: Filter) -> Response:
     """Evidence per market and skill level; success_rate is a percentage."""
-    cells = http.read(evidence.list_cells, workflow_name, query.market, query.skill_level)
-    return PerformanceAnswer(workflow_name, [_cell(found) for found in cells])
+
+    def make() -> PerformanceAnswer:
+        cells = http.read(evidence.list_cells, workflow_name, query.market, query.skill_level)
+        return PerformanceAnswer(workflow_name, [_cell(found) for found in cells])
+
+    mark = http.read(evidence.mark, workflow_name)
+    if mark[0] == 0:
+        return http.reply(PerformanceAnswer(workflow_name, []))
+    return http.reply_kept((workflow_name, query.market, query.skill_level), mark, make)
 
 
 def _cell(found: Evidence) -> Cell:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 from flask import Blueprint, Response, request
-from werkzeug.wrappers import Response as Redirect
+from werkzeug.wrappers import Response as Page
 
 from whatworks import clock, errors, profiles, sessions
 from whatworks.profiles import Profile
@@ -99,7 +99,7 @@ def change(user_id: str, body: ProfileChange) -> ProfileAnswer:
 
 
 @site.get("/signup")
-def show_sign_up() -> str | Redirect:
+def show_sign_up() -> Page:
     """Four short questions."""
     if identity.person() is not None:
         return pages.go(pages.local_path(request.args.get("next"), "/dashboard"))
@@ -108,7 +108,7 @@ def show_sign_up() -> str | Redirect:
 
 @site.post("/signup")
 @guards.limiter.limit(guards.SIGN_UP)
-def post_sign_up() -> Redirect | tuple[str, int]:
+def post_sign_up() -> Page | tuple[Page, int]:
     """Sign up by form, and on to where one was going."""
     body, typed, wrong = pages.read_form(NewProfile)
     if body is None:
@@ -123,7 +123,7 @@ def post_sign_up() -> Redirect | tuple[str, int]:
 
 
 @site.get("/profile")
-def show_profile() -> str:
+def show_profile() -> Page:
     """My answers."""
     person = identity.require_person()
     return _profile_page(
@@ -138,7 +138,7 @@ def show_profile() -> str:
 
 
 @site.post("/profile")
-def post_profile() -> Redirect | tuple[str, int]:
+def post_profile() -> Page | tuple[Page, int]:
     """Change my answers."""
     person = identity.require_person()
     body, typed, wrong = pages.read_form(ProfileChange)
@@ -148,7 +148,7 @@ def post_profile() -> Redirect | tuple[str, int]:
     return pages.go("/profile", "Saved.")
 
 
-def _sign_up_page(form: dict[str, str], wrong: dict[str, str]) -> str:
+def _sign_up_page(form: dict[str, str], wrong: dict[str, str]) -> Page:
     return pages.render(
         "signup.html",
         form=form,
@@ -158,7 +158,7 @@ def _sign_up_page(form: dict[str, str], wrong: dict[str, str]) -> str:
     )
 
 
-def _profile_page(form: dict[str, str], wrong: dict[str, str]) -> str:
+def _profile_page(form: dict[str, str], wrong: dict[str, str]) -> Page:
     return pages.render("profile.html", form=form, errors=wrong, countries=pages.COUNTRY_NAMES)
 
 

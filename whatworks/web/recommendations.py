@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 from flask import Response
@@ -20,6 +20,22 @@ class HowMany(msgspec.Struct):
     limit: fields.Limit = 5
 
 
+class Shown(msgspec.Struct):
+    """What a reason rests on: counts of the person's own cell, the estimate (0..1), its ranges."""
+
+    market: str | None = None
+    skill_level: str | None = None
+    people: int = 0
+    pending: int = 0
+    completed: int = 0
+    abandoned: int = 0
+    rate: float | None = None
+    low: float | None = None
+    high: float | None = None
+    low50: float | None = None
+    high50: float | None = None
+
+
 class Line(msgspec.Struct):
     """One recommendation as shown. `evidence` is what the reason rests on."""
 
@@ -29,7 +45,7 @@ class Line(msgspec.Struct):
     rank: int
     clicked: bool
     outcome: str | None
-    evidence: dict[str, Any]
+    evidence: Shown
     created_at: str | None
 
 
@@ -104,6 +120,6 @@ def _line(one: Impression) -> Line:
         rank=one.rank,
         clicked=one.clicked,
         outcome=one.outcome,
-        evidence=one.evidence,
+        evidence=msgspec.json.decode(one.evidence, type=Shown),
         created_at=clock.rfc3339(one.created_at),
     )

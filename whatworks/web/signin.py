@@ -20,6 +20,12 @@ class Ask(msgspec.Struct):
     email: fields.Email
 
 
+class Link(msgspec.Struct):
+    """The secret of the mailed link."""
+
+    token: fields.Id
+
+
 class Code(msgspec.Struct):
     """The six digits of the mail."""
 
@@ -28,7 +34,7 @@ class Code(msgspec.Struct):
 
 
 @signin.get("/signin")
-def ask() -> str | Response:
+def ask() -> Response:
     """Ask for the address."""
     if identity.person() is not None:
         return pages.go(pages.local_path(request.args.get("next"), HOME))
@@ -38,7 +44,7 @@ def ask() -> str | Response:
 @signin.post("/signin")
 @guards.limiter.limit(guards.SIGN_IN)
 @guards.limiter.limit(guards.SIGN_IN_ADDRESS, key_func=guards.address_asked_for)
-def begin() -> str | tuple[str, int]:
+def begin() -> Response | tuple[Response, int]:
     """Send the mail; the answer is the same for every address."""
     asked, typed, wrong = pages.read_form(Ask)
     if asked is None:
@@ -60,7 +66,7 @@ def begin() -> str | tuple[str, int]:
 
 @signin.post("/signin/code")
 @guards.limiter.limit(guards.SIGN_IN)
-def spend_code() -> Response | tuple[str, int]:
+def spend_code() -> Response | tuple[Response, int]:
     """Sign in with the code."""
     given, typed, wrong = pages.read_form(Code)
     if given is not None:
@@ -81,7 +87,7 @@ def spend_code() -> Response | tuple[str, int]:
 
 
 @signin.get("/signin/link")
-def look_at_link() -> str:
+def look_at_link() -> Response:
     """Where the mailed link leads. Mail scanners open links, so looking spends nothing."""
     return pages.render(
         "signin_link.html",
@@ -93,11 +99,12 @@ def look_at_link() -> str:
 
 @signin.post("/signin/link")
 @guards.limiter.limit(guards.SIGN_IN)
-def spend_link() -> Response | tuple[str, int]:
+def spend_link() -> Response | tuple[Response, int]:
     """Sign in with the link, once."""
-    challenge_id, _, secret = request.form.get("token", "").partition(".")
+    given, _, _ = pages.read_form(Link)
+    challenge_id, _, secret = (given.token if given else "").partition(".")
     try:
-        user_id = http.write(signins.spend_link, challenge_id[:100], secret[:100])
+        user_id = http.write(signins.spend_link, challenge_id, secret)
     except errors.Gone:
         page = pages.render("signin_link.html", token="", next=None, expired=True)
         return page, errors.Gone.status
@@ -117,7 +124,7 @@ def sign_out() -> Response:
 
 
 @signin.get("/sessions")
-def list_sessions() -> str:
+def list_sessions() -> Response:
     """Where I am signed in."""
     person = identity.require_person()
     caller = identity.credential()
@@ -146,7 +153,7 @@ def revoke_others() -> Response:
 
 
 @signin.get("/admin/claim")
-def look_at_claim() -> str:
+def look_at_claim() -> Response:
     """The one-time link that makes the first operator."""
     return pages.render(
         "operator_claim.html",
@@ -159,7 +166,7 @@ def look_at_claim() -> str:
 
 @signin.post("/admin/claim")
 @guards.limiter.limit(guards.SIGN_IN)
-def claim() -> Response | tuple[str, int]:
+def claim() -> Response | tuple[Response, int]:
     """Make the first operator and sign them in; the printed link is the proof."""
     asked, typed, wrong = pages.read_form(Ask)
     token = request.form.get("token", "")

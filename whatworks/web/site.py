@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 from flask import Blueprint, Response
 from sqlalchemy import func, select
-from werkzeug.wrappers import Response as Redirect
+from werkzeug.wrappers import Response as Page
 
 from whatworks import catalogue, db, evidence
 from whatworks.catalogue import Workflow
@@ -35,7 +35,7 @@ FEATURES: Final = {
 
 
 @site.get("/")
-def landing() -> str:
+def landing() -> Page:
     """What this is, with real evidence where there is some."""
     offered, known = http.read(_offer)
     shown = [
@@ -46,13 +46,13 @@ def landing() -> str:
 
 
 @site.get("/home")
-def home() -> Redirect:
+def home() -> Page:
     """The old address of the front door."""
     return pages.go("/")
 
 
 @site.get("/help")
-def help_() -> str:
+def help_() -> Page:
     """How to get on, and how we count."""
     return pages.render(
         "help.html", window_days=http.platform().settings.abandon_after_days, help_email=None
@@ -60,7 +60,7 @@ def help_() -> str:
 
 
 @site.get("/pricing")
-def pricing() -> str:
+def pricing() -> Page:
     """The plans, plainly."""
     offered, _ = http.read(_offer)
     person = identity.person()

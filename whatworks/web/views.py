@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -108,7 +109,7 @@ def evidence(found: Evidence) -> EvidenceView:
 
 def recommendation(workflow: Workflow, shown: Impression, goal: str) -> Rec:
     """A recommendation as its card shows it, from what was stored when it was drawn."""
-    guide = workflow.guide
+    guide, numbers = workflow.guide, json.loads(shown.evidence)
     return Rec(
         recommendation_id=shown.id,
         workflow_name=workflow.name,
@@ -118,8 +119,8 @@ def recommendation(workflow: Workflow, shown: Impression, goal: str) -> Rec:
         steps=len(guide.steps),
         reason=shown.reason,
         rank=shown.rank,
-        evidence=_stored(shown.evidence),
-        why=_why(guide, shown.evidence, goal),
+        evidence=_stored(numbers),
+        why=_why(guide, numbers, goal),
     )
 
 

@@ -27,7 +27,7 @@ class Filter(msgspec.Struct):
 
 
 @site.get("/workflows")
-def browse() -> str:
+def browse() -> Response:
     """The catalogue, the best evidence first."""
     given = {name: value for name, value in request.args.items() if value}
     chosen = http.convert(given, Filter, strict=False)
@@ -50,7 +50,7 @@ def browse() -> str:
     )
 
 
-def show_guide(workflow: Workflow) -> str:
+def show_guide(workflow: Workflow) -> Response:
     """The guide of a workflow, for anybody."""
     person = identity.person()
     market, level = (person.market, person.skill_level) if person else (None, None)
