@@ -81,7 +81,7 @@ class Query:
 class _Prepared:
     """SQL text, the order and defaults of its parameters, and the shape of its rows."""
 
-    __slots__ = ("defaults", "names", "required", "row", "sql")
+    __slots__ = ("defaults", "has_constants", "names", "required", "row", "sql")
 
     def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
         compiled: Any = statement.compile(dialect=dialect)
@@ -91,15 +91,19 @@ class _Prepared:
         self.sql: str = expanded.statement
         self.names: Sequence[str] | None = expanded.positiontup if compiled.positional else None
         self.defaults: dict[str, Any] = dict(expanded.parameters)
+        self.has_constants = self.required != self.defaults.keys()
         self.row = _row_type(compiled)
 
     def arguments(self, values: dict[str, Any]) -> Any:
         """Values for the driver: by position on SQLite, by name on PostgreSQL."""
-        if not self.required <= values.keys() <= self.defaults.keys():
-            wrong = self.required - values.keys() or values.keys() - self.defaults.keys()
-            raise TypeError(f"parameters missing or unknown: {sorted(wrong)}")
-        merged = {**self.defaults, **values}
-        return merged if self.names is None else [merged[name] for name in self.names]
+        if values.keys() != self.required:
+            if not self.required <= values.keys() <= self.defaults.keys():
+                wrong = self.required - values.keys() or values.keys() - self.defaults.keys()
+                raise TypeError(f"parameters missing or unknown: {sorted(wrong)}")
+            values = {**self.defaults, **values}
+        elif self.has_constants:
+            values = {**self.defaults, **values}
+        return values if self.names is None else [values[name] for name in self.names]
 
 
 def _row_type(compiled: Any) -> Any:
@@ -148,9 +152,13 @@ class Session:
         """Rows one by one, for tables that do not fit in memory; finish before the next query."""
         prepared = self._prepare(query)
         cursor = self._streaming_cursor()
-        cursor.execute(prepared.sql, prepared.arguments(values))
-        while rows := cursor.fetchmany(5000):
-            yield from map(prepared.row._make, rows)
+        try:
+            cursor.execute(prepared.sql, prepared.arguments(values))
+            while rows := cursor.fetchmany(5000):
+                yield from map(prepared.row._make, rows)
+        finally:
+            if cursor is not self._cursor:
+                cursor.close()
 
     def exclusive(self, *tables: type[DeclarativeBase]) -> None:
         """Keep everybody else from writing these tables until the transaction ends."""
@@ -198,10 +206,13 @@ class Database:
     """One database behind two functions. Shape: `write(verb, *args)`, `read(verb, *args)`.
 
     Raises `errors.Unavailable` when nothing was done and a retry is safe, `errors.Uncertain` when
-    only a retry with the same Idempotency-Key can tell.
+    only a retry with the same Idempotency-Key can tell. A command that nobody waits for may give a
+    verb longer than RUN_SECONDS: `patience`.
     """
 
-    def __init__(self, url: str, *, group_size: int = GROUP_SIZE) -> None:
+    def __init__(
+        self, url: str, *, group_size: int = GROUP_SIZE, patience: float | None = None
+    ) -> None:
         self.url = url
         created = engine(url)
         self.dialect: Dialect = created.dialect
@@ -213,7 +224,7 @@ class Database:
         self._open: list[Any] = []
         self._lock = threading.Lock()
         self._closed = False
-        self._writer = _Writer(self, group_size) if self.is_sqlite else None
+        self._writer = _Writer(self, group_size, patience) if self.is_sqlite else None
 
     def write(self, verb: Verb[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a verb in a transaction and return what it returned once that is durable."""
@@ -414,9 +425,10 @@ class _Writer:
     by verb; drains at shutdown and is restarted if it dies.
     """
 
-    def __init__(self, database: Database, group_size: int) -> None:
+    def __init__(self, database: Database, group_size: int, patience: float | None) -> None:
         self._database = database
         self._group_size = group_size
+        self._patience = patience
         self._jobs: queue.Queue[_Job | None] = queue.Queue(QUEUE_SIZE)
         self._thread: threading.Thread | None = None
         self._start = threading.Lock()
@@ -438,7 +450,7 @@ class _Writer:
                     "Saving takes too long right now; nothing was changed, try again.",
                     retry_after=5,
                 )
-            if not job.done.acquire(timeout=RUN_SECONDS):
+            if not job.done.acquire(timeout=self._patience or RUN_SECONDS):
                 raise _uncertain()
         if job.failure is not None:
             raise job.failure
