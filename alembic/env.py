@@ -4,10 +4,10 @@
 the database named by `-x url=…` or by the settings.
 """
 
+from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import Connection
 
-from alembic import context
 from whatworks import migrations, models, settings
 
 

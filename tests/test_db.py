@@ -184,7 +184,7 @@ def test_a_read_sees_one_snapshot(database: db.Database) -> None:
 def test_a_failed_read_leaves_the_connection_usable(database: db.Database) -> None:
     with pytest.raises(ZeroDivisionError):
         database.read(lambda _: 1 // 0)
-    with pytest.raises(db.sqlite.OperationalError):
+    with pytest.raises(db.sqlite_driver.OperationalError):
         database.read(lambda session: session.all(text("SELECT * FROM nowhere")))
     assert database.read(count) == 0
 
@@ -254,7 +254,7 @@ def test_a_verb_must_not_call_write(database: db.Database) -> None:
 
 @sqlite_only
 def test_a_full_queue_refuses(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(db, "QUEUE_SIZE", 2)
+    monkeypatch.setattr(db.limits, "QUEUE_SIZE", 2)
     database = db.Database(database_url)
     with ThreadPoolExecutor(2) as pool:
         with held(database):
@@ -273,7 +273,7 @@ def test_a_verb_not_started_in_time_never_runs(
     database: db.Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with held(database):
-        monkeypatch.setattr(db, "START_SECONDS", 0.1)
+        monkeypatch.setattr(db.limits, "START_SECONDS", 0.1)
         with pytest.raises(errors.Unavailable):
             database.write(add, "late")
         monkeypatch.undo()
@@ -291,8 +291,8 @@ def test_a_verb_that_runs_too_long_is_uncertain(
         add(session, "slow")
         gate.wait(30)
 
-    monkeypatch.setattr(db, "START_SECONDS", 0.1)
-    monkeypatch.setattr(db, "RUN_SECONDS", 0.1)
+    monkeypatch.setattr(db.limits, "START_SECONDS", 0.1)
+    monkeypatch.setattr(db.limits, "RUN_SECONDS", 0.1)
     with pytest.raises(errors.Uncertain):
         database.write(slow)
     gate.set()
@@ -307,8 +307,8 @@ def test_the_writer_is_restarted_when_it_dies(
     database: db.Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database.write(add, "before")
-    monkeypatch.setattr(db, "START_SECONDS", 0.2)
-    monkeypatch.setattr(db, "RUN_SECONDS", 0.2)
+    monkeypatch.setattr(db.limits, "START_SECONDS", 0.2)
+    monkeypatch.setattr(db.limits, "RUN_SECONDS", 0.2)
     with pytest.raises(errors.Uncertain):
         database.write(lambda session: session._cursor.connection.close())
     monkeypatch.undo()
@@ -404,7 +404,7 @@ def test_a_connection_cut_during_commit_is_uncertain(
 def test_a_locked_row_is_unavailable_and_reads_go_on(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(db, "START_SECONDS", 0.3)
+    monkeypatch.setattr(db.limits, "START_SECONDS", 0.3)
     database = db.Database(database_url)
     database.write(add, "a")
     address = make_url(database_url).render_as_string(hide_password=False)
@@ -442,7 +442,7 @@ LOCK = """
 import sys
 from whatworks import db
 
-connection = db.sqlite.connect(sys.argv[1], isolation_level=None)
+connection = db.sqlite_driver.connect(sys.argv[1], isolation_level=None)
 connection.execute("BEGIN IMMEDIATE")
 print("locked", flush=True)
 sys.stdin.read()
@@ -453,7 +453,7 @@ sys.stdin.read()
 def test_a_lock_of_another_process_is_unavailable_and_reads_go_on(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(db, "START_SECONDS", 0.3)
+    monkeypatch.setattr(db.limits, "START_SECONDS", 0.3)
     database = db.Database(database_url)
     database.write(add, "a")
     other = child(LOCK, database_url.removeprefix("sqlite:///"))

@@ -201,7 +201,7 @@ def test_tables_at_the_five_tables_equal_the_old_ones(tmp_path: Path) -> None:
 
 
 def definitions(path: Path) -> dict[str, str]:
-    with contextlib.closing(db.sqlite.connect(path)) as connection:
+    with contextlib.closing(db.sqlite_driver.connect(path)) as connection:
         found = connection.execute(
             "SELECT name, sql FROM sqlite_master"
             " WHERE sql IS NOT NULL AND name <> 'alembic_version'"
@@ -222,7 +222,7 @@ WRITE_AHEAD = """
 import os, signal, sys
 from whatworks import db
 
-connection = db.sqlite.connect(sys.argv[1], isolation_level=None)
+connection = db.sqlite_driver.connect(sys.argv[1], isolation_level=None)
 connection.execute("PRAGMA journal_mode = WAL")
 connection.execute("INSERT INTO user_profiles (id) VALUES ('only in the log')")
 os.kill(os.getpid(), signal.SIGKILL)
@@ -502,7 +502,7 @@ def test_many_profiles_are_read_in_batches(tmp_path: Path) -> None:
 def test_tables_views_and_triggers_of_others_survive_on_sqlite(tmp_path: Path) -> None:
     path = Path(shutil.copy(FIXTURES / "legacy-after.db", tmp_path / "data.db"))
     url = f"sqlite:///{path}"
-    with contextlib.closing(db.sqlite.connect(path)) as theirs:
+    with contextlib.closing(db.sqlite_driver.connect(path)) as theirs:
         theirs.executescript(
             """
             ALTER TABLE workflow_executions ADD COLUMN colour VARCHAR NOT NULL DEFAULT 'red';
@@ -527,7 +527,7 @@ def test_tables_views_and_triggers_of_others_survive_on_sqlite(tmp_path: Path) -
         for name in ("badges", "finished", "broken", "seen", "notice", "by_colour"):
             assert after[name] == theirs_before[name]
         assert contents(url)["badges"] == before["badges"]
-        with contextlib.closing(db.sqlite.connect(path)) as connection:
+        with contextlib.closing(db.sqlite_driver.connect(path)) as connection:
             connection.execute("PRAGMA foreign_keys = ON")
             assert connection.execute("SELECT count(*) FROM finished").fetchone() == (33,)
             assert connection.execute("SELECT DISTINCT colour FROM finished").fetchall() == [
@@ -538,7 +538,7 @@ def test_tables_views_and_triggers_of_others_survive_on_sqlite(tmp_path: Path) -
                 " LIMIT 1"
             )
             connection.execute("INSERT INTO badges (run) VALUES ('new')")
-            with pytest.raises(db.sqlite.IntegrityError):
+            with pytest.raises(db.sqlite_driver.IntegrityError):
                 connection.execute("INSERT INTO badges (run) VALUES ('nowhere')")
             assert connection.execute("SELECT id FROM seen").fetchall() == [("new",)]
             connection.rollback()
@@ -570,7 +570,7 @@ def test_tables_and_views_of_others_survive_on_postgresql(empty_url: str) -> Non
 
 def test_a_stranger_that_has_one_of_our_names_is_refused(tmp_path: Path) -> None:
     path = Path(shutil.copy(FIXTURES / "legacy-after.db", tmp_path / "data.db"))
-    with contextlib.closing(db.sqlite.connect(path)) as connection:
+    with contextlib.closing(db.sqlite_driver.connect(path)) as connection:
         connection.execute("CREATE TABLE sessions (theirs TEXT)")
     refused(path, "sessions")
 
@@ -777,19 +777,19 @@ def make_scrambled(path: Path) -> None:
 
 
 def make_foreign(path: Path) -> None:
-    with contextlib.closing(db.sqlite.connect(path)) as connection:
+    with contextlib.closing(db.sqlite_driver.connect(path)) as connection:
         connection.execute("CREATE TABLE recipes (id INTEGER PRIMARY KEY, dish TEXT)")
         connection.commit()
 
 
 def make_marked_foreign(path: Path) -> None:
-    with contextlib.closing(db.sqlite.connect(path)) as connection:
+    with contextlib.closing(db.sqlite_driver.connect(path)) as connection:
         connection.execute("PRAGMA application_id = 252006673")
 
 
 def make_newer(path: Path) -> None:
     migrations.upgrade(f"sqlite:///{path}")
-    with contextlib.closing(db.sqlite.connect(path)) as connection:
+    with contextlib.closing(db.sqlite_driver.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")
         connection.commit()
@@ -859,7 +859,7 @@ def test_absent_file_and_file_without_tables_are_a_beginning(tmp_path: Path) -> 
     migrations.check(f"sqlite:///{tmp_path / 'absent.db'}")
     assert os.listdir(tmp_path) == []
     path = tmp_path / "vacuumed.db"
-    with contextlib.closing(db.sqlite.connect(path)) as connection:
+    with contextlib.closing(db.sqlite_driver.connect(path)) as connection:
         connection.execute("VACUUM")
     if path.stat().st_size:
         migrations.upgrade(f"sqlite:///{path}")
@@ -891,7 +891,7 @@ LOCK = """
 import sys
 from whatworks import db
 
-connection = db.sqlite.connect(sys.argv[1], isolation_level=None)
+connection = db.sqlite_driver.connect(sys.argv[1], isolation_level=None)
 connection.execute("BEGIN IMMEDIATE")
 print("locked", flush=True)
 sys.stdin.read()

@@ -37,7 +37,7 @@ DOORS = (
     outcomes.doors.blueprint,
     performance.doors.blueprint,
     recommendations.doors.blueprint,
-    openapi.pages,
+    openapi.site,
     site.site,
     signin.signin,
     workflows.site,

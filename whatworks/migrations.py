@@ -18,13 +18,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, create_engine, event, exc, inspect, make_url
 from sqlalchemy.pool import NullPool
 
-from alembic import command
 from whatworks import db, errors, legacy, models
 
 Progress = Callable[[str, int, int], None]
@@ -179,7 +179,10 @@ def _reading(url: str) -> Iterator[Connection]:
         engine = db.engine(url)
     else:
         engine = create_engine(
-            "sqlite://", module=db.sqlite, poolclass=NullPool, creator=lambda: _open_to_read(path)
+            "sqlite://",
+            module=db.sqlite_driver,
+            poolclass=NullPool,
+            creator=lambda: _open_to_read(path),
         )
     with _refusing(f"{_name(url)} cannot be read"), engine.connect() as connection:
         if path is None:
@@ -195,7 +198,7 @@ def _open_to_read(path: Path) -> Any:
         mode = "mode=rw"
     else:  # with a write-ahead log switched on but not there, nobody has the file open
         mode = "mode=ro&immutable=1" if _header(path)[18:19] == b"\x02" else "mode=ro"
-    connection = db.sqlite.connect(f"{path.as_uri()}?{mode}", uri=True, timeout=BUSY_SECONDS)
+    connection = db.sqlite_driver.connect(f"{path.as_uri()}?{mode}", uri=True, timeout=BUSY_SECONDS)
     connection.text_factory = _text
     return connection
 

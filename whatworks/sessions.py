@@ -120,6 +120,7 @@ def sign_up(
     session: db.Session,
     secret: bytes,
     *,
+    kind: str,
     label: str,
     days: int,
     email: str,
@@ -137,7 +138,7 @@ def sign_up(
         skill_level=skill_level,
         country=country,
     )
-    open_(session, profile.id, kind="token", label=label, days=days, secret=secret)
+    open_(session, profile.id, kind=kind, label=label, days=days, secret=secret)
     return profile
 
 
@@ -208,6 +209,7 @@ def _owner(token: str) -> str | None:
     if not dot or len(token) > 600 or not token.isascii():
         return None
     try:
-        return base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)).decode()
+        owner = base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)).decode()
     except (binascii.Error, ValueError):
         return None
+    return owner if owner.isprintable() else None

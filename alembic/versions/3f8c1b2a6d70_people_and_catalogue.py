@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
-
 from alembic import op
+from sqlalchemy.dialects.postgresql import insert
 
 revision = "3f8c1b2a6d70"
 down_revision = "d27fa85d1bf4"
@@ -84,6 +83,7 @@ def _create_people() -> sa.Table:
         sa.Column("user_id", sa.String(), nullable=False),
         sa.Column("created_at", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("email"),
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_emails_user_id", "emails", ["user_id"])
     op.create_table(
@@ -98,6 +98,7 @@ def _create_people() -> sa.Table:
         sa.Column("revoked_at", sa.Float()),
         sa.PrimaryKeyConstraint("user_id", "id"),
         sa.ForeignKeyConstraint(["user_id"], ["user_profiles.id"]),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "sign_ins",
@@ -141,6 +142,7 @@ def _create_people() -> sa.Table:
         sa.Column("answer", sa.Text()),
         sa.Column("created_at", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("user_id", "key_hash"),
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_idempotency_keys_created_at", "idempotency_keys", ["created_at"])
     return emails

@@ -16,7 +16,6 @@ from typing import Any
 
 import sqlalchemy as sa
 import uuid_utils
-
 from alembic import op
 
 revision = "6b0e94d2c815"
@@ -168,6 +167,7 @@ def _create_history(bind: sa.Connection) -> None:
         sa.Column("reference_id", sa.String()),
         sa.PrimaryKeyConstraint("user_id", "id"),
         *_owning_execution(bind),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "step_notes",

@@ -7,7 +7,6 @@ them.
 from typing import Any
 
 import sqlalchemy as sa
-
 from alembic import op
 
 revision = "91d7a3f5e42c"
@@ -56,6 +55,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint(
             "workflow_name", "market", "skill_level", "metric_type", "currency"
         ),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "slates",

@@ -5,9 +5,8 @@ Nothing later changes these tables.
 """
 
 import sqlalchemy as sa
-from alembic.util import CommandError
-
 from alembic import op
+from alembic.util import CommandError
 
 revision = "a27bd4c9f5a9"
 down_revision = None

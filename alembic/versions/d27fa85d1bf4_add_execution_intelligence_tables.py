@@ -5,7 +5,6 @@ that does not go on from the same place.
 """
 
 import sqlalchemy as sa
-
 from alembic import op
 
 revision = "d27fa85d1bf4"

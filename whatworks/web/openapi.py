@@ -8,13 +8,14 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
-from flask import Blueprint, Response, render_template
+from flask import Blueprint, Response
+from werkzeug.wrappers import Response as Page
 
 from whatworks import __doc__ as about
-from whatworks.web import http
+from whatworks.web import http, pages
 from whatworks.web.http import Door
 
-pages = Blueprint("openapi", __name__)
+site = Blueprint("openapi", __name__)
 
 REASONS: Final = {
     400: "Not JSON, or a missing, wrong or unknown value; `fields` names every bad one.",
@@ -34,16 +35,16 @@ ALWAYS: Final = (503,)
 WRITES: Final = (403, 413, 504)
 
 
-@pages.get("/api/openapi.json")
+@site.get("/api/openapi.json")
 def document() -> Response:
     """The document as JSON."""
     return Response(_encoded(), mimetype="application/json")
 
 
-@pages.get("/api/docs")
-def docs() -> str:
+@site.get("/api/docs")
+def docs() -> Page:
     """The document as a page."""
-    return render_template("api_docs.html", spec=build())
+    return pages.render("api_docs.html", spec=build())
 
 
 @functools.cache

@@ -71,7 +71,7 @@ def log(execution_id: str) -> Response | tuple[Response, int]:
     """Log it, and show what it changed."""
     person = identity.require_person()
     page = http.read(_load, person.id, execution_id)
-    given, typed, wrong = pages.read_form(OutcomeForm)
+    given, typed, wrong = pages.read_form(OutcomeForm, "value")
     if given is not None and given.metric_type != "nothing" and given.value is None:
         wrong = {"value": "Give a number; 0 is one too."}
     if given is not None and not wrong:

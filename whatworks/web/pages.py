@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -24,6 +25,7 @@ COUNTRY_NAMES: Final = sorted(
     ((code, str(babel.Locale("en").territories[code])) for code in outcomes.COUNTRIES),
     key=lambda pair: pair[1],
 )
+GROUPED_NUMBER: Final = re.compile(r"[₹$€£]?\s?\d{1,3}([, \u00a0\u202f]\d{2,3})*(\.\d+)?")
 FLASH: Final = "whatworks_flash"
 TITLES: Final = {
     400: "That did not work",
@@ -86,7 +88,8 @@ def render(template: str, **context: Any) -> Response:
 
 
 def error(failure: errors.Failure) -> str:
-    """The page of a failure; it must not itself need anything that may have failed."""
+    """The page of a failure. After a fault of ours it asks for nothing that may have failed."""
+    person = identity.person() if failure.status < 500 else None
     action = None
     if isinstance(failure, errors.PaymentRequired):
         action = {"href": failure.details.get("upgrade_url", "/pricing"), "text": "See the plans"}
@@ -99,6 +102,7 @@ def error(failure: errors.Failure) -> str:
         message=failure.message,
         action=action,
         path=request.path,
+        person=person,
     )
 
 
@@ -111,17 +115,33 @@ def go(path: str, message: str | None = None, kind: str = "done") -> Response:
     return response
 
 
-def read_form(kind: type[S]) -> tuple[S | None, dict[str, str], dict[str, str]]:
+def read_form(kind: type[S], *numbers: str) -> tuple[S | None, dict[str, str], dict[str, str]]:
     """The posted form as (typed value or None, what was typed, field → what is wrong).
 
-    Empty fields count as not given, spaces around text are dropped.
+    Empty fields count as not given, spaces around text are dropped, and the fields named as
+    `numbers` may be typed as people write them: ₹4,800.
     """
     typed = {name: value.strip() for name, value in request.form.items()}
-    given = {name: value for name, value in typed.items() if value}
+    given = {
+        name: plain_number(value) if name in numbers else value
+        for name, value in typed.items()
+        if value
+    }
     try:
         return http.convert(given, kind, strict=False), typed, {}
     except errors.Invalid as failure:
         return None, typed, {name: _sentence(text) for name, text in failure.fields.items()}
+
+
+def plain_number(typed: str) -> str:
+    """A number without its currency sign and grouping; any other text as it is.
+
+    >>> plain_number("₹12,34,567.50"), plain_number("4 800"), plain_number("12,5")
+    ('1234567.50', '4800', '12,5')
+    """
+    if not GROUPED_NUMBER.fullmatch(typed):
+        return typed
+    return re.sub(r"[^\d.]", "", typed)
 
 
 def local_path(given: str | None, fallback: str) -> str:

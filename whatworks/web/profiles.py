@@ -73,7 +73,7 @@ class ProfileChange(msgspec.Struct):
 @guards.limiter.limit(guards.SIGN_UP)
 def create(body: NewProfile) -> Response:
     """Sign up; answers with an access token and sets the session cookie."""
-    created, replayed = sign_up(body)
+    created, replayed = sign_up(body, kind="token")
     response = http.reply(created, 201)
     if replayed:
         response.headers["Idempotency-Replayed"] = "true"
@@ -114,7 +114,7 @@ def post_sign_up() -> Page | tuple[Page, int]:
     if body is None:
         return _sign_up_page(typed, wrong), 400
     try:
-        created, _ = sign_up(body)
+        created, _ = sign_up(body, kind="browser")
     except errors.Conflict:
         wrong = {"email": "This address has an account already. Sign in instead."}
         return _sign_up_page(typed, wrong), errors.Conflict.status
@@ -169,7 +169,7 @@ def _changes(body: ProfileChange) -> dict[str, str]:
     return given
 
 
-def sign_up(body: NewProfile) -> tuple[ProfileCreated, bool]:
+def sign_up(body: NewProfile, *, kind: str) -> tuple[ProfileCreated, bool]:
     """A new person and their token, and whether this repeats an earlier request.
 
     With an Idempotency-Key the token's secret is derived from key and request under the server's
@@ -186,6 +186,7 @@ def sign_up(body: NewProfile) -> tuple[ProfileCreated, bool]:
         http.encoder(_without_token),
         sessions.sign_up,
         secret,
+        kind=kind,
         label=identity.device(),
         days=settings.session_days,
         email=fields.normal_email(body.email),

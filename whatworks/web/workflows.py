@@ -6,7 +6,7 @@ import msgspec
 from flask import Blueprint, request
 from werkzeug.wrappers import Response
 
-from whatworks import catalogue, db, errors, evidence, executions, performance, phrases
+from whatworks import catalogue, db, errors, evidence, executions, performance, phrases, profiles
 from whatworks.catalogue import Workflow
 from whatworks.evidence import Levels
 from whatworks.executions import Change
@@ -90,6 +90,7 @@ def find_workflow(name: str) -> Workflow | None:
 def _start_or_resume(
     session: db.Session, user_id: str, workflow_name: str, *, enforce_plan: bool
 ) -> Change:
+    profiles.lock(session, user_id)  # a second browser must not begin it as well
     for execution in executions.list_for(session, user_id):
         if execution.workflow_name == workflow_name and execution.is_open:
             return Change(execution, execution)

@@ -1,0 +1,154 @@
+"""`write(verb, …)` and `read(verb, …)`: the two ways to the rows, and the only commit."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Dialect, Engine, create_engine, make_url
+from sqlalchemy.pool import NullPool
+
+from whatworks import errors
+from whatworks.db import limits, postgres, refusals, sqlite
+from whatworks.db.query import Repeat, Session
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Verb = Callable[Concatenate[Session, P], T]
+
+
+def engine(url: str) -> Engine:
+    """A plain SQLAlchemy engine for migrations and inspection; nobody else needs one."""
+    parsed = make_url(_with_driver(url))
+    if parsed.get_backend_name() == "sqlite":
+        return create_engine(parsed, module=sqlite.driver, poolclass=NullPool)
+    return create_engine(parsed, poolclass=NullPool)
+
+
+def _with_driver(url: str) -> str:
+    """Understand the short forms that hosting providers hand out (postgres://, postgresql://)."""
+    return re.sub(r"^postgres(ql)?(\+psycopg)?://", "postgresql+psycopg://", url)
+
+
+class Database:
+    """One database behind two functions. Shape: `write(verb, *args)`, `read(verb, *args)`.
+
+    Raises `errors.Unavailable` when nothing was done and a retry is safe, `errors.Uncertain` when
+    only a retry with the same Idempotency-Key can tell. A command that nobody waits for may give a
+    verb longer than limits.RUN_SECONDS: `patience`.
+    """
+
+    def __init__(
+        self, url: str, *, group_size: int = limits.GROUP_SIZE, patience: float | None = None
+    ) -> None:
+        self.url = url
+        created = engine(url)
+        self.dialect: Dialect = created.dialect
+        self.is_sqlite = self.dialect.name == "sqlite"
+        self._connector: Any
+        self._writer: sqlite.Writer | None = None
+        if self.is_sqlite:
+            self._connector = sqlite.Connector(url)
+            self._writer = sqlite.Writer(self._connector, self.dialect, group_size, patience)
+        else:
+            self._connector = postgres.Connector(created)
+        self._local = threading.local()
+        self._open: list[Any] = []
+        self._lock = threading.Lock()
+        self._closed = False
+        self._writer = (
+            sqlite.Writer(self._connector, self.dialect, group_size, patience)
+            if self.is_sqlite
+            else None
+        )
+
+    def write(self, verb: Verb[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a verb in a transaction and return what it returned once that is durable."""
+        if self._writer is not None:
+            return self._writer.submit(lambda session: verb(session, *args, **kwargs))
+        return self._write_alone(lambda session: verb(session, *args, **kwargs))
+
+    def read(self, verb: Verb[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a verb that only reads, on one consistent snapshot where the database has one."""
+        for attempt in range(limits.RETRIES):
+            connection = self.connection()
+            try:
+                with self._connector.snapshot(connection) as cursor:
+                    return verb(Session(cursor, self.dialect), *args, **kwargs)
+            except self._connector.lost as failure:
+                if not self._connector.is_lost(connection, failure):
+                    if self._connector.is_busy(failure):
+                        raise refusals.busy(failure) from failure
+                    raise
+                self._forget(connection)
+                if attempt == limits.RETRIES - 1:
+                    raise refusals.unreachable() from failure
+        raise AssertionError("unreachable")  # pragma: no cover
+
+    def connection(self) -> Any:
+        """This thread's own driver connection, in autocommit."""
+        held = getattr(self._local, "connection", None)
+        if held is None:
+            if self._closed:
+                raise errors.Unavailable("The server is shutting down; try again.", retry_after=2)
+            try:
+                held = self._connector.connect()
+            except self._connector.lost as failure:
+                raise refusals.unreachable() from failure
+            with self._lock:
+                self._open.append(held)
+            self._local.connection = held
+        return held
+
+    def close(self) -> None:
+        """Finish what was accepted, then close every connection."""
+        if self._writer is not None:
+            self._writer.stop()
+        self._closed = True
+        with self._lock:
+            held, self._open = self._open, []
+        for connection in held:
+            connection.close()
+        self._local = threading.local()
+
+    def _forget(self, connection: Any) -> None:
+        self._local.connection = None
+        with self._lock, contextlib.suppress(ValueError):
+            self._open.remove(connection)
+        with contextlib.suppress(self.dialect.loaded_dbapi.Error):
+            connection.close()
+
+    def _write_alone(self, job: Callable[[Session], T]) -> T:
+        """PostgreSQL: one transaction, repeated after a lost race or a connection found dead."""
+        for _ in range(limits.RETRIES):
+            with contextlib.suppress(Repeat):
+                return self._write_once(job)
+        raise refusals.unreachable()
+
+    def _write_once(self, job: Callable[[Session], T]) -> T:
+        """Raises Repeat when nothing was done and the verb should run again."""
+        connection = self.connection()
+        committing = False
+        try:
+            cursor = connection.cursor()
+            cursor.execute("BEGIN READ WRITE")
+            result = job(Session(cursor, self.dialect))
+            committing = True
+            cursor.execute("COMMIT")
+        except self._connector.lost as failure:
+            if self._connector.is_lost(connection, failure):
+                self._forget(connection)
+                raise (refusals.uncertain() if committing else Repeat) from failure
+            connection.rollback()
+            if self._connector.is_transient(failure):
+                raise Repeat from failure
+            if self._connector.is_busy(failure):
+                raise refusals.busy(failure) from failure
+            raise
+        except BaseException:
+            connection.rollback()
+            raise
+        return result

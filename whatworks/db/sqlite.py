@@ -1,0 +1,239 @@
+"""SQLite: connections that are durable, and the one thread that writes.
+
+The writer's shape: a bounded queue; a verb not begun in time never begins; one that runs too long
+is uncertain; waiting verbs share a commit, a savepoint each; a commit that fails is repeated verb
+by verb; it drains at shutdown and is restarted if it dies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Dialect, make_url
+
+from whatworks import errors
+from whatworks.db import limits, refusals
+from whatworks.db.query import Session
+
+try:  # the SQLite inside older Pythons can corrupt a write-ahead log that several threads use
+    from pysqlite3 import dbapi2 as _newest
+except ImportError:  # pragma: no cover - platforms without the wheel
+    _newest = sqlite3
+
+driver: Any = _newest
+
+T = TypeVar("T")
+SAFE: Final = (3, 51, 3)
+
+
+def version() -> tuple[int, ...]:
+    """The version of the SQLite library in use."""
+    return tuple(int(part) for part in driver.sqlite_version.split("."))
+
+
+class Connector:
+    """Opens SQLite connections with the pragmas that durability rests on."""
+
+    lost = driver.OperationalError
+
+    def __init__(self, url: str) -> None:
+        self.path = make_url(url).database or ":memory:"
+
+    def connect(self, *, writer: bool = False) -> Any:
+        connection = driver.connect(
+            self.path, isolation_level=None, check_same_thread=False, timeout=limits.START_SECONDS
+        )
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "cache_size=-65536",
+            f"query_only={'OFF' if writer else 'ON'}",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+        return connection
+
+    @contextlib.contextmanager
+    def snapshot(self, connection: Any) -> Iterator[Any]:
+        cursor = connection.cursor()
+        cursor.execute("BEGIN")
+        try:
+            yield cursor
+        finally:
+            if connection.in_transaction:  # a failing disk may have ended it
+                cursor.execute("COMMIT")
+
+    def is_lost(self, connection: Any, failure: Exception) -> bool:
+        del connection, failure
+        return False
+
+    def is_busy(self, failure: Exception) -> bool:
+        return _may_pass(failure) and "readonly" not in str(failure)  # that is a reader writing
+
+
+class _Job:
+    """One verb on its way to the writer, and the latch its caller waits at."""
+
+    __slots__ = ("claimed", "done", "failure", "result", "run")
+
+    def __init__(self, run: Callable[[Session], Any]) -> None:
+        self.run = run
+        self.claimed = threading.Lock()  # taken once: by the writer, or by a caller giving up
+        self.done = threading.Lock()
+        self.done.acquire()
+        self.result: Any = None
+        self.failure: BaseException | None = None
+
+
+class Writer:
+    """The one thread that writes to SQLite, committing waiting verbs together."""
+
+    def __init__(
+        self, connector: Connector, dialect: Dialect, group_size: int, patience: float | None
+    ) -> None:
+        self._connector = connector
+        self._dialect = dialect
+        self._group_size = group_size
+        self._patience = patience
+        self._jobs: queue.Queue[_Job | None] = queue.Queue(limits.QUEUE_SIZE)
+        self._thread: threading.Thread | None = None
+        self._start = threading.Lock()
+        self._stopped = False
+
+    def submit(self, run: Callable[[Session], T]) -> T:
+        """Wait until the verb is durable, and return its result or raise its failure."""
+        self._ensure_running()
+        job = _Job(run)
+        try:
+            self._jobs.put_nowait(job)
+        except queue.Full:
+            raise errors.Unavailable(
+                "Too much is being saved at once; try again in a few seconds.", retry_after=3
+            ) from None
+        if not job.done.acquire(timeout=limits.START_SECONDS):
+            if job.claimed.acquire(blocking=False):
+                raise errors.Unavailable(
+                    "Saving takes too long right now; nothing was changed, try again.",
+                    retry_after=5,
+                )
+            if not job.done.acquire(timeout=self._patience or limits.RUN_SECONDS):
+                raise refusals.uncertain()
+        if job.failure is not None:
+            raise job.failure
+        result: T = job.result
+        return result
+
+    def stop(self) -> None:
+        """Refuse new verbs, run the accepted ones, end the thread."""
+        with self._start:
+            self._stopped = True
+            thread = self._thread
+        if thread is not None and thread.is_alive():
+            self._jobs.put(None)
+            thread.join()
+
+    def _ensure_running(self) -> None:
+        thread = self._thread
+        if thread is threading.current_thread():
+            raise RuntimeError("a verb must not call write(); call the other verb directly")
+        if thread is not None and thread.is_alive() and not self._stopped:
+            return
+        with self._start:
+            if self._stopped:
+                raise errors.Unavailable("The server is shutting down; try again.", retry_after=2)
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._loop, name="writer", daemon=True)
+                self._thread.start()
+
+    def _loop(self) -> None:
+        connection = self._connector.connect(writer=True)
+        try:
+            while (job := self._jobs.get()) is not None:
+                self._run_group(connection, job)
+        finally:
+            connection.close()
+
+    def _run_group(self, connection: Any, first: _Job) -> None:
+        """Begin, run what is waiting, commit, and only then tell the callers."""
+        cursor = connection.cursor()
+        try:
+            cursor.execute("BEGIN IMMEDIATE")
+        except driver.Error as failure:
+            self._finish([first], refusals.busy(failure) if _may_pass(failure) else failure)
+            return
+        claimed: list[_Job] = []
+        try:
+            self._run_waiting(cursor, first, claimed)
+            cursor.execute("COMMIT")
+        except driver.Error:  # a full disk ends the whole transaction, not one savepoint
+            _rollback(connection)
+            for job in claimed:
+                self._run_again(connection, job)
+        except BaseException:  # the thread dies; nobody may wait for it
+            self._finish(claimed, refusals.uncertain())
+            raise
+        else:
+            for job in claimed:
+                job.done.release()
+
+    def _run_waiting(self, cursor: Any, first: _Job, claimed: list[_Job]) -> None:
+        session = Session(cursor, self._dialect)
+        deadline = time.monotonic() + limits.GROUP_SECONDS
+        job: _Job | None = first
+        while job is not None:
+            if job.claimed.acquire(blocking=False):
+                claimed.append(job)
+                self._run_one(cursor, session, job)
+            if len(claimed) >= self._group_size or time.monotonic() > deadline:
+                return
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                return
+        self._jobs.put(None)  # the stop sign: hand it back for the loop to see
+
+    def _run_one(self, cursor: Any, session: Session, job: _Job) -> None:
+        """Run one verb inside its savepoint; its failure costs nobody else a row."""
+        job.result = job.failure = None
+        cursor.execute("SAVEPOINT verb")
+        try:
+            job.result = job.run(session)
+        except BaseException as failure:  # noqa: BLE001 - handed to the caller, never swallowed
+            job.failure = refusals.busy(failure) if _may_pass(failure) else failure
+            cursor.execute("ROLLBACK TO verb")
+        cursor.execute("RELEASE verb")
+
+    def _run_again(self, connection: Any, job: _Job) -> None:
+        """After a failed group commit: this verb alone, already claimed."""
+        cursor = connection.cursor()
+        try:
+            cursor.execute("BEGIN IMMEDIATE")
+            self._run_one(cursor, Session(cursor, self._dialect), job)
+            cursor.execute("COMMIT")
+        except driver.Error as failure:
+            _rollback(connection)
+            if job.failure is None:  # else the verb itself failed, and took its savepoint with it
+                job.failure = refusals.busy(failure) if _may_pass(failure) else failure
+        job.done.release()
+
+    def _finish(self, jobs: list[_Job], failure: BaseException) -> None:
+        for job in jobs:
+            job.failure = failure
+            job.done.release()
+
+
+def _rollback(connection: Any) -> None:
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
+
+
+def _may_pass(failure: BaseException) -> bool:
+    """Whether SQLite lacked a lock, space or a healthy disk, and not a right statement."""
+    signs = ("locked", "full", "disk I/O", "readonly", "unable to open")
+    return isinstance(failure, driver.OperationalError) and any(s in str(failure) for s in signs)
