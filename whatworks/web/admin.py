@@ -7,10 +7,9 @@ from typing import Any
 from flask import Blueprint
 from werkzeug.wrappers import Response
 
-from whatworks import catalogue, db, evidence
+from whatworks import catalogue, db, evidence, totals
 from whatworks.evidence import Levels
 from whatworks.web import http, identity, pages, views
-from whatworks.web import site as front
 
 site = Blueprint("admin", __name__)
 
@@ -19,7 +18,7 @@ site = Blueprint("admin", __name__)
 def home() -> Response:
     """Counts, health and the workflows."""
     identity.require_operator()
-    counts = http.read(front.count)
+    counts = http.read(totals.count)
     return pages.render(
         "admin.html",
         counts=[

@@ -35,7 +35,7 @@ class Platform:
     settings: Settings
     database: db.Database
     mailer: Mailer
-    kept: dict[tuple[object, ...], tuple[object, bytes]] = field(default_factory=dict)
+    kept: dict[tuple[object, ...], tuple[object, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -128,17 +128,24 @@ def reply(answer: msgspec.Struct | idempotency.Answer, status: int = 200) -> Res
     return Response(msgspec.json.encode(answer), status, mimetype="application/json")
 
 
+def kept(key: tuple[object, ...], mark: object, make: Callable[[], T]) -> T:
+    """What was made before, until `mark` changes; then made anew."""
+    store = platform().kept
+    found = store.get(key)
+    if found is None or found[0] != mark:
+        if len(store) >= MAX_KEPT:
+            store.clear()
+        found = store[key] = mark, make()
+    value: T = found[1]
+    return value
+
+
 def reply_kept(
     key: tuple[object, ...], mark: object, make: Callable[[], msgspec.Struct]
 ) -> Response:
     """An answer that stays the same until `mark` changes: encoded once, with an ETag."""
-    kept = platform().kept
-    found = kept.get(key)
-    if found is None or found[0] != mark:
-        if len(kept) >= MAX_KEPT:
-            kept.clear()
-        found = kept[key] = mark, msgspec.json.encode(make())
-    response = Response(found[1], mimetype="application/json")
+    body = kept(key, mark, lambda: msgspec.json.encode(make()))
+    response = Response(body, mimetype="application/json")
     response.headers["Cache-Control"] = "no-cache"
     response.set_etag(hashlib.sha256(repr((key, mark)).encode()).hexdigest()[:24])
     if "If-None-Match" in request.headers:

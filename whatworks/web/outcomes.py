@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 from flask import Response
 
-from whatworks import clock, outcomes, performance
+from whatworks import clock, errors, outcomes, performance
 from whatworks.outcomes import Outcome, OutcomeChange, Report
 from whatworks.web import fields, http, identity
 
@@ -24,6 +24,7 @@ class NewOutcome(msgspec.Struct):
     currency: fields.Unit | None = None
     proof_type: fields.ProofType | None = None
     proof_url: fields.Link | None = None
+    proof_id: fields.Id | None = None
     note: fields.Text | None = None
     supersedes_id: fields.Id | None = None
 
@@ -78,6 +79,11 @@ class OfPerson(msgspec.Struct):
 def create(body: NewOutcome) -> Response:
     """Report an outcome, or correct one by naming it in `supersedes_id`."""
     user_id = identity.acting_for(body.user_id)
+    if body.proof_id is not None:
+        raise errors.Invalid(
+            "There is no such proof; give a link in proof_url instead.",
+            fields={"proof_id": "no proof has this id"},
+        )
     report = Report(
         metric_type=body.metric_type,
         value=body.value,

@@ -6,27 +6,16 @@ from typing import Final
 
 import msgspec
 from flask import Blueprint, Response
-from sqlalchemy import func, select
 from werkzeug.wrappers import Response as Page
 
-from whatworks import catalogue, db, evidence
+from whatworks import catalogue, clock, db, evidence, totals
 from whatworks.catalogue import Workflow
-from whatworks.models import Outcome, UserProfile, WorkflowExecution
-from whatworks.models import Workflow as WorkflowRow
 from whatworks.store import entitlements
 from whatworks.web import http, identity, pages, views
 
 site = Blueprint("site", __name__)
 
 EXAMPLES: Final = 4
-COUNTS: Final = {
-    "people": db.Query(select(func.count()).select_from(UserProfile)),
-    "executions": db.Query(select(func.count()).select_from(WorkflowExecution)),
-    "outcomes": db.Query(select(func.count()).select_from(Outcome)),
-    "workflows": db.Query(
-        select(func.count()).select_from(WorkflowRow).where(WorkflowRow.retired_at.is_(None))
-    ),
-}
 FEATURES: Final = {
     "free": ["Follow every free workflow", "Log outcomes, see what works for people like you"],
     "pro": ["Everything in free", "All workflows marked pro"],
@@ -42,7 +31,7 @@ def landing() -> Page:
         (w.guide, views.evidence(known[w.name].at()) if w.name in known else None) for w in offered
     ]
     shown.sort(key=lambda pair: -(pair[1].closed if pair[1] else 0))
-    return pages.render("landing.html", examples=shown[:EXAMPLES], totals=http.read(count))
+    return pages.render("landing.html", examples=shown[:EXAMPLES], totals=_totals())
 
 
 @site.get("/home")
@@ -91,7 +80,7 @@ def healthz() -> Response:
 @site.get("/readyz")
 def readyz() -> Response:
     """Whether it can do its work: the database answers and the catalogue is there."""
-    workflows = http.read(count)["workflows"]
+    workflows = http.read(totals.count_workflows)
     answer: dict[str, object] = {
         "success": True,
         "status": "ready",
@@ -104,9 +93,10 @@ def readyz() -> Response:
     return _json(answer)
 
 
-def count(session: db.Session) -> dict[str, int]:
-    """How many people, executions, outcomes and workflows there are."""
-    return {name: session.value(query) for name, query in COUNTS.items()}
+def _totals() -> dict[str, int]:
+    """Counted at most once a minute: they are for the reader's impression only."""
+    minute = int(clock.timestamp() // 60)
+    return http.kept(("totals",), minute, lambda: http.read(totals.count))
 
 
 def _offer(session: db.Session) -> tuple[list[Workflow], dict[str, evidence.Levels]]:
