@@ -137,7 +137,7 @@ def start(
 
     Raises NotFound (person, workflow) and PaymentRequired.
     """
-    profile = profiles.get(session, user_id)
+    profile = profiles.lock(session, user_id)
     workflow = catalogue.get(session, workflow_name)
     if enforce_plan:
         entitlements.require(session, user_id, workflow.tier)
@@ -169,6 +169,14 @@ def start(
 def get(session: db.Session, user_id: str, execution_id: str) -> Execution:
     """One execution of this person. Raises NotFound, also when it is somebody else's."""
     row = session.first(_GET, user_id=user_id, id=execution_id)
+    if row is None:
+        raise _not_found()
+    return from_row(row)
+
+
+def lock(session: db.Session, user_id: str, execution_id: str) -> Execution:
+    """As `get`, and nobody else changes it until the transaction ends."""
+    row = session.first(_LOCK, user_id=user_id, id=execution_id)
     if row is None:
         raise _not_found()
     return from_row(row)
@@ -217,7 +225,7 @@ def record_progress(
     The same update again changes nothing. Raises NotFound, Invalid (more steps than there are)
     and Conflict (it is completed or abandoned).
     """
-    before = _lock(session, user_id, execution_id)
+    before = lock(session, user_id, execution_id)
     if steps_completed > before.total_steps:
         raise errors.Invalid(
             f"This execution has {before.total_steps} steps.",
@@ -254,7 +262,7 @@ def record_step(
 
     Raises NotFound, Invalid (no such step) and Conflict (it is closed).
     """
-    before = _lock(session, user_id, execution_id)
+    before = lock(session, user_id, execution_id)
     if not 1 <= step <= before.total_steps:
         raise errors.Invalid(
             f"This execution has steps 1 to {before.total_steps}.",
@@ -299,7 +307,7 @@ def record_note(
     session: db.Session, user_id: str, execution_id: str, *, step: int | None, text: str
 ) -> Change:
     """Keep a note about a step or the whole execution; closed ones take notes as well."""
-    before = _lock(session, user_id, execution_id)
+    before = lock(session, user_id, execution_id)
     now = clock.timestamp()
     _append(
         session,
@@ -313,7 +321,7 @@ def abandon(
     session: db.Session, user_id: str, execution_id: str, *, actor: str = "owner"
 ) -> Change:
     """Close an execution unfinished; nothing is removed. Raises NotFound, Conflict (completed)."""
-    before = _lock(session, user_id, execution_id)
+    before = lock(session, user_id, execution_id)
     if before.status == "abandoned":
         return Change(before, before)
     _require_open(before)
@@ -322,7 +330,7 @@ def abandon(
 
 def resume(session: db.Session, user_id: str, execution_id: str) -> Change:
     """Open an abandoned execution again. Raises NotFound, Conflict (completed)."""
-    before = _lock(session, user_id, execution_id)
+    before = lock(session, user_id, execution_id)
     if before.is_open:
         return Change(before, before)
     if before.status == "completed":
@@ -355,13 +363,6 @@ def _record(session: db.Session, before: Execution, event: Event) -> Change:
         touched_at=after.touched_at,
     )
     return Change(before, after)
-
-
-def _lock(session: db.Session, user_id: str, execution_id: str) -> Execution:
-    row = session.first(_LOCK, user_id=user_id, id=execution_id)
-    if row is None:
-        raise _not_found()
-    return from_row(row)
 
 
 def _insert(session: db.Session, execution: Execution) -> None:

@@ -27,12 +27,12 @@ class Key:
     request_hash: str
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The encoded body, and whether it is a stored one."""
+class Replayed(Exception):  # noqa: N818 - an answer, not an error
+    """The request was answered before; `body` is that answer."""
 
-    body: bytes
-    replayed: bool
+    def __init__(self, body: bytes) -> None:
+        super().__init__()
+        self.body = body
 
 
 _GET: Final = db.Query(
@@ -58,22 +58,19 @@ def once(
     /,
     *args: P.args,
     **kwargs: P.kwargs,
-) -> Answer:
-    """Run a verb and keep its encoded answer, or return the answer kept before.
+) -> bytes:
+    """Run a verb and keep its encoded answer under the key; returns that answer.
 
-    Failures are not kept: what failed may be tried again with the same key. Raises Conflict when
-    the key came with another request before.
+    Raises Replayed, which undoes the verb, when the key was used before or at the same time: a
+    new key costs one statement that way. Failures are not kept: what failed may be tried again
+    with the same key. Raises Conflict when the key came with another request before.
     """
     if key is None:
-        return Answer(encode(verb(session, *args, **kwargs)), replayed=False)
-    stored = _find(session, key)
-    if stored is not None:
-        return stored
+        return encode(verb(session, *args, **kwargs))
     try:
         body = encode(verb(session, *args, **kwargs))
     except errors.Failure:
-        if _find(session, key) is not None:  # the same request got ahead and is the reason
-            raise db.Repeat from None
+        _raise_if_kept(session, key)  # the first one may be the very reason for this failure
         raise
     kept = session.run(
         _KEEP,
@@ -85,8 +82,8 @@ def once(
         created_at=clock.timestamp(),
     )
     if not kept:
-        raise db.Repeat
-    return Answer(body, replayed=False)
+        _raise_if_kept(session, key)
+    return body
 
 
 def forget(session: db.Session, before: float) -> int:
@@ -98,13 +95,13 @@ def forget(session: db.Session, before: float) -> int:
     )
 
 
-def _find(session: db.Session, key: Key) -> Answer | None:
+def _raise_if_kept(session: db.Session, key: Key) -> None:
     row = session.first(_GET, user_id=key.caller, key_hash=key.key_hash)
     if row is None:
-        return None
+        return
     if row.request_hash != key.request_hash:
         raise errors.Conflict(
             "This Idempotency-Key was used for another request; choose a new one.",
             code="idempotency_key_reused",
         )
-    return Answer((row.answer or "").encode(), replayed=True)
+    raise Replayed((row.answer or "").encode())

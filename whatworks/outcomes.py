@@ -120,7 +120,7 @@ def record(session: db.Session, user_id: str, execution_id: str, report: Report)
     Raises NotFound (the execution, or the outcome to supersede, is not theirs), Invalid (the
     currency or unit does not fit the metric) and Conflict (it has been superseded already).
     """
-    execution = executions.get(session, user_id, execution_id)
+    execution = executions.lock(session, user_id, execution_id)
     before = _superseded(session, user_id, execution_id, report.supersedes_id)
     is_first = session.value(_ANY, user_id=user_id, execution_id=execution_id) is None
     outcome = Outcome(

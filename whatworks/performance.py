@@ -11,7 +11,19 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
-from sqlalchemy import and_, bindparam, case, delete, exists, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Numeric,
+    and_,
+    bindparam,
+    case,
+    cast,
+    delete,
+    exists,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 
@@ -21,7 +33,9 @@ from whatworks.lifecycle import Execution
 from whatworks.models import Outcome as OutcomeRow
 from whatworks.models import OutcomeSum, WorkflowExecution, WorkflowPerformance
 from whatworks.outcomes import Outcome, OutcomeChange
+from whatworks.stats import estimates
 from whatworks.sums import (
+    METRIC_ORDER,
     SUM_NAMES,
     VALUE_NAMES,
     Cell,
@@ -30,7 +44,6 @@ from whatworks.sums import (
     ValueSums,
     cell_of,
     contribution,
-    derived,
     value_contribution,
 )
 
@@ -41,28 +54,42 @@ Progress = Callable[[int], None]
 
 _W, _S, _E, _O = WorkflowPerformance, OutcomeSum, WorkflowExecution, OutcomeRow
 
+_NEW: Final = {name: getattr(_W, name) + bindparam(f"add_{name}") for name in SUM_NAMES}
+_TRIALS: Final = _NEW["completed"] + _NEW["abandoned"]
+
+
+def _typical(log: Any, count: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The geometric mean behind a sum of logarithms; NULL of nothing."""
+    return case((count > 0, func.exp(log / (count * float(estimates.SCALE)))))
+
+
+# Of the metric and currency most reported in the cell.
+_TYPICAL_VALUE: Final = (
+    select(func.round(cast(_typical(_S.value_log, _S.reports - _S.zeros), Numeric), 2))
+    .where(
+        _S.workflow_name == _W.workflow_name,
+        _S.market == _W.market,
+        _S.skill_level == _W.skill_level,
+        _S.reports > 0,
+    )
+    .order_by(_S.reports.desc(), case(METRIC_ORDER, value=_S.metric_type), _S.currency)
+    .limit(1)
+    .scalar_subquery()
+)
+# The counts, and with them the old columns: raw percentage, typical value and hours, known ends.
 _ADD: Final = db.Query(
     update(_W)
-    .where(_W.id == bindparam("cell_id"))
-    .values({n: getattr(_W, n) + bindparam(f"add_{n}") for n in SUM_NAMES})
-    .returning(*(getattr(_W, n) for n in SUM_NAMES))
-)
-_DERIVE: Final = db.Query(
-    update(_W)
-    .where(_W.id == bindparam("cell_id"))
+    .where(_W.id == bindparam("cell_id"), _W.started.is_not(None))
     .values(
-        {
-            n: bindparam(f"new_{n}")
-            for n in (
-                "success_rate",
-                "avg_outcome_value",
-                "completion_time_hours",
-                "data_points",
-                "updated_at",
-            )
-        }
+        **_NEW,
+        success_rate=case((_TRIALS > 0, _NEW["completed"] * 100.0 / _TRIALS)),
+        avg_outcome_value=_TYPICAL_VALUE,
+        completion_time_hours=_typical(_NEW["duration_log"], _NEW["durations"]) / 3600.0,
+        data_points=_TRIALS,
+        updated_at=bindparam("now"),
     )
 )
+_HOLD: Final = db.Query(select(_W.id).where(_W.id == bindparam("cell_id")).with_for_update())
 _INSERT: Final = db.Query(insert(_W).on_conflict_do_nothing())
 _OF_CELL: Final = (
     _S.workflow_name == bindparam("workflow_name"),
@@ -77,16 +104,6 @@ _ADD_VALUE: Final = db.Query(
     .values({n: getattr(_S, n) + bindparam(f"add_{n}") for n in VALUE_NAMES})
 )
 _INSERT_VALUE: Final = db.Query(insert(_S).on_conflict_do_nothing())
-_CELL_VALUES: Final = db.Query(
-    select(
-        _S.workflow_name,
-        _S.market,
-        _S.skill_level,
-        _S.metric_type,
-        _S.currency,
-        *(getattr(_S, n) for n in VALUE_NAMES),
-    ).where(*_OF_CELL)
-)
 _ANOTHER: Final = db.Query(
     select(_E.id)
     .where(
@@ -206,12 +223,10 @@ def rebuild(session: db.Session, progress: Progress = _silent) -> int:
     values = _count_values(session.stream(_ALL_VALUES), progress)
     session.run(delete(_W))
     session.run(delete(_S))
-    by_cell: dict[Cell, dict[Unit, ValueSums]] = defaultdict(dict)
     for (cell, unit), value in values.items():
-        by_cell[cell][unit] = value
         _insert_values(session, cell, unit, value)
     for cell, total in sums.items():
-        _insert_cell(session, cell, total, by_cell[cell])
+        _insert_cell(session, cell, total)
     return len(sums)
 
 
@@ -229,6 +244,7 @@ def _fold_outcome(session: db.Session, change: OutcomeChange) -> None:
     cell = cell_of(change.execution)
     if cell is None:
         return
+    session.hold(_HOLD, cell_id=_cell_id(cell))  # whoever derives the typical value sees all sums
     if change.before is not None and outcomes.is_countable(change.before):
         _add_value(session, cell, change.before, -1)
     _add_value(session, cell, change.after, 1)
@@ -249,18 +265,15 @@ def _has_another(session: db.Session, execution: Execution) -> bool:
 
 def _add(session: db.Session, cell: Cell, delta: Sums) -> None:
     """Add to a cell's sums; a cell without sums is counted from history, this change included."""
-    row = _update(session, cell, delta)
-    if row is None:
+    if not _update(session, cell, delta):
         counted = _count(session.stream(_CELL_HISTORY, **_names(cell)))[cell]
-        if _insert_cell(session, cell, counted, _cell_values(session, cell)):
-            return
-        row = _update(session, cell, delta)  # another transaction was first; it saw only its own
-    _derive(session, cell, Sums(*row), _cell_values(session, cell))
+        if not _insert_cell(session, cell, counted):
+            _update(session, cell, delta)  # another transaction was first; it saw only its own
 
 
-def _update(session: db.Session, cell: Cell, delta: Sums) -> Any:
+def _update(session: db.Session, cell: Cell, delta: Sums) -> int:
     added = {f"add_{name}": getattr(delta, name) for name in SUM_NAMES}
-    return session.first(_ADD, cell_id=_cell_id(cell), **added)
+    return session.run(_ADD, cell_id=_cell_id(cell), now=clock.timestamp(), **added)
 
 
 def _add_value(session: db.Session, cell: Cell, outcome: Outcome, sign: int) -> None:
@@ -288,27 +301,24 @@ def _update_value(session: db.Session, cell: Cell, unit: Unit, delta: ValueSums)
     )
 
 
-def _cell_values(session: db.Session, cell: Cell) -> dict[Unit, ValueSums]:
-    rows = session.all(_CELL_VALUES, workflow_name=cell[0], market=cell[1], skill_level=cell[2])
-    return {(row.metric_type, row.currency): ValueSums(*row[5:]) for row in rows}
-
-
-def _derive(session: db.Session, cell: Cell, sums: Sums, values: dict[Unit, ValueSums]) -> None:
-    new = {f"new_{name}": value for name, value in derived(sums, values).items()}
-    session.run(_DERIVE, cell_id=_cell_id(cell), new_updated_at=clock.timestamp(), **new)
-
-
-def _insert_cell(session: db.Session, cell: Cell, sums: Sums, values: dict[Unit, ValueSums]) -> int:
-    return session.run(
+def _insert_cell(session: db.Session, cell: Cell, sums: Sums) -> int:
+    """Returns 0 when somebody else has just done it."""
+    inserted = session.run(
         _INSERT,
         id=_cell_id(cell),
         workflow_name=cell[0],
         market=cell[1],
         skill_level=cell[2],
-        updated_at=clock.timestamp(),
-        **derived(sums, values),
+        success_rate=None,
+        avg_outcome_value=None,
+        completion_time_hours=None,
+        data_points=None,
+        updated_at=None,
         **{name: getattr(sums, name) for name in SUM_NAMES},
     )
+    if inserted:
+        _update(session, cell, Sums())
+    return inserted
 
 
 def _insert_values(session: db.Session, cell: Cell, unit: Unit, value: ValueSums) -> int:

@@ -47,7 +47,9 @@ _COLUMNS = select(
     UserProfile.created_at,
     UserProfile.updated_at,
 )
-_GET: Final = db.Query(_COLUMNS.where(UserProfile.id == bindparam("user_id")))
+_ONE: Final = _COLUMNS.where(UserProfile.id == bindparam("user_id"))
+_GET: Final = db.Query(_ONE)
+_LOCK: Final = db.Query(_ONE.with_for_update(key_share=True))
 _BY_EMAIL: Final = db.Query(select(Email.user_id).where(Email.email == bindparam("email")))
 _CLAIM_EMAIL: Final = db.Query(insert(Email).on_conflict_do_nothing())
 _INSERT: Final = db.Query(insert(UserProfile))
@@ -90,8 +92,16 @@ def get(session: db.Session, user_id: str) -> Profile:
     """The person with this id. Raises NotFound."""
     found = find(session, user_id)
     if found is None:
-        raise errors.NotFound("There is no such person.")
+        raise _not_found()
     return found
+
+
+def lock(session: db.Session, user_id: str) -> Profile:
+    """As `get`, and what is counted per person stays as it is until the transaction ends."""
+    row = session.first(_LOCK, user_id=user_id)
+    if row is None:
+        raise _not_found()
+    return _profile(row)
 
 
 def find_by_email(session: db.Session, email: str) -> Profile | None:
@@ -109,6 +119,10 @@ def change(session: db.Session, user_id: str, changes: Mapping[str, str]) -> Pro
         session.run(update(UserProfile).where(UserProfile.id == user_id).values(**values))
         profile = get(session, user_id)
     return profile
+
+
+def _not_found() -> errors.NotFound:
+    return errors.NotFound("There is no such person.")
 
 
 def _profile(row: Any) -> Profile:

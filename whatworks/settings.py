@@ -8,6 +8,7 @@ because every host sets them.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import tomllib
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from typing import Any
 
 ALIASES = {"database_url": "DATABASE_URL", "port": "PORT", "data_dir": "DATA_DIR"}
 SETTINGS_FILE = "whatworks.toml"
+DEMO_MARK = "demo-data"
 
 
 class BadSetting(Exception):  # noqa: N818 - it is the setting that is bad
@@ -78,6 +80,11 @@ class Settings:
         return (self.public_url or f"http://localhost:{self.port}").rstrip("/")
 
     @property
+    def is_demo(self) -> bool:
+        """Whether the data folder is marked as holding invented people (`whatworks demo`)."""
+        return (self.data_dir / DEMO_MARK).exists()
+
+    @property
     def processes(self) -> int:
         """Server processes in force."""
         if self.workers:
@@ -85,12 +92,17 @@ class Settings:
         return 1 if self.url.startswith("sqlite") else os.cpu_count() or 1
 
 
-def from_env(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
-    """Read variables and file. Raises BadSetting, naming the variable and what it takes."""
+def from_env(
+    environ: Mapping[str, str] | None = None, *, config: Path | None = None, **overrides: Any
+) -> Settings:
+    """Read variables and file; what is given here goes before both, `config` names the file.
+
+    Raises BadSetting, naming the variable and what it takes.
+    """
     variables = os.environ if environ is None else environ
     named = {f.name: _variable(variables, f.name) for f in fields(Settings)}
     data_dir = Path(overrides.get("data_dir") or named["data_dir"] or "data")
-    values = _file(variables.get("WHATWORKS_CONFIG"), data_dir)
+    values = _file(config or variables.get("WHATWORKS_CONFIG"), data_dir)
     values |= {name: text for name, text in named.items() if text is not None}
     values |= {name: value for name, value in overrides.items() if value is not None}
     settings = Settings(**{name: _convert(name, value) for name, value in values.items()})
@@ -117,6 +129,19 @@ def ensure_secret(settings: Settings) -> Settings:
     return replace(settings, secret_key=key)
 
 
+def masked(settings: Settings) -> dict[str, str]:
+    """Every setting in force as text, passwords and keys hidden."""
+    shown = {f.name: _shown(getattr(settings, f.name)) for f in fields(Settings)}
+    shown["secret_key"] = "***" if settings.secret_key else ""
+    for name in ("database_url", "smtp_url"):
+        shown[name] = re.sub(r"(//[^/:@]*):.*@", r"\1:***@", shown[name])
+    return shown
+
+
+def _shown(value: object) -> str:
+    return ("on" if value else "off") if isinstance(value, bool) else str(value)
+
+
 def _variable(variables: Mapping[str, str], name: str) -> str | None:
     for variable in (f"WHATWORKS_{name.upper()}", ALIASES.get(name)):
         if variable and variables.get(variable):
@@ -124,7 +149,7 @@ def _variable(variables: Mapping[str, str], name: str) -> str | None:
     return None
 
 
-def _file(named: str | None, data_dir: Path) -> dict[str, Any]:
+def _file(named: Path | str | None, data_dir: Path) -> dict[str, Any]:
     path = Path(named) if named else data_dir / SETTINGS_FILE
     if not named and not path.exists():
         return {}
@@ -157,6 +182,10 @@ def _convert(name: str, value: Any) -> Any:
 
 
 def _validate(settings: Settings) -> None:
+    if not re.match(r"sqlite:///|postgres(ql)?(\+psycopg)?://", settings.url):
+        raise BadSetting(
+            "DATABASE_URL is neither sqlite:///FILE nor postgresql://USER:PASSWORD@HOST/DATABASE."
+        )
     if not 0 <= settings.port < 65_536:
         raise BadSetting("PORT must be between 0 and 65535.")
     if settings.plan_limits not in {"enforce", "observe"}:

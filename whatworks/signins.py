@@ -12,7 +12,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from whatworks import clock, db, errors, profiles
@@ -94,6 +94,11 @@ def spend_code(session: db.Session, challenge_id: str, code: str, key: str) -> s
         session.run(update(SignIn).where(SignIn.id == row.id).values(tries=SignIn.tries + 1))
         return None
     return _spend(session, row.id, row.email)
+
+
+def forget(session: db.Session, before: float) -> int:
+    """Drop challenges that ended before a time; returns how many."""
+    return session.run(delete(SignIn).where(SignIn.expires_at < before))
 
 
 def _spend(session: db.Session, challenge_id: str, email: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Final
+from typing import Final
 
 from whatworks import lifecycle, outcomes, profiles
 from whatworks.lifecycle import Execution
@@ -110,6 +110,7 @@ class ValueSums:
 
 
 SUM_NAMES: Final = tuple(f.name for f in fields(Sums))
+METRIC_ORDER: Final = {metric: place for place, metric in enumerate(outcomes.METRICS)}
 VALUE_NAMES: Final = tuple(f.name for f in fields(ValueSums))
 
 
@@ -154,17 +155,4 @@ def most_reported(reports: Mapping[Unit, int]) -> Unit | None:
     counted = {unit: n for unit, n in reports.items() if n > 0}
     if not counted:
         return None
-    return min(counted, key=lambda u: (-counted[u], outcomes.METRICS.index(u[0]), u[1]))
-
-
-def derived(sums: Sums, values: Mapping[Unit, ValueSums]) -> dict[str, Any]:
-    """The old columns: raw percentage, typical value, typical hours, number of known ends."""
-    unit = most_reported({unit: value.reports for unit, value in values.items()})
-    seconds = sums.duration.typical
-    trials = sums.count.trials
-    return {
-        "success_rate": 100 * sums.completed / trials if trials else None,
-        "avg_outcome_value": values[unit].sample.typical if unit else None,
-        "completion_time_hours": seconds / 3600 if seconds else None,
-        "data_points": trials,
-    }
+    return min(counted, key=lambda u: (-counted[u], METRIC_ORDER[u[0]], u[1]))

@@ -73,11 +73,27 @@ class Database:
 
     def read(self, verb: Verb[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a verb that only reads, on one consistent snapshot where the database has one."""
+        return self._read(
+            lambda cursor: verb(Session(cursor, self.dialect), *args, **kwargs),
+            self._connector.snapshot,
+        )
+
+    def look(self, verb: Verb[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """As `read`, cheaper, for a verb with a single query: a snapshot of its own."""
+        return self._read(
+            lambda cursor: verb(Session(cursor, self.dialect), *args, **kwargs), _cursor
+        )
+
+    def _read(
+        self,
+        run: Callable[[Any], T],
+        cursor_of: Callable[[Any], contextlib.AbstractContextManager[Any]],
+    ) -> T:
         for attempt in range(limits.RETRIES):
             connection = self.connection()
             try:
-                with self._connector.snapshot(connection) as cursor:
-                    return verb(Session(cursor, self.dialect), *args, **kwargs)
+                with cursor_of(connection) as cursor:
+                    return run(cursor)
             except self._connector.lost as failure:
                 if not self._connector.is_lost(connection, failure):
                     if self._connector.is_busy(failure):
@@ -152,3 +168,7 @@ class Database:
             connection.rollback()
             raise
         return result
+
+
+def _cursor(connection: Any) -> contextlib.nullcontext[Any]:
+    return contextlib.nullcontext(connection.cursor())

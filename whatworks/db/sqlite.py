@@ -8,6 +8,7 @@ by verb; it drains at shutdown and is restarted if it dies.
 from __future__ import annotations
 
 import contextlib
+import math
 import queue
 import sqlite3
 import threading
@@ -37,6 +38,14 @@ def version() -> tuple[int, ...]:
     return tuple(int(part) for part in driver.sqlite_version.split("."))
 
 
+def _ensure_exp(connection: Any) -> None:
+    """SQLite may be built without mathematics."""
+    try:
+        connection.execute("SELECT exp(0)")
+    except driver.OperationalError:  # pragma: no cover - depends on the library
+        connection.create_function("exp", 1, math.exp, deterministic=True)
+
+
 class Connector:
     """Opens SQLite connections with the pragmas that durability rests on."""
 
@@ -57,6 +66,7 @@ class Connector:
             f"query_only={'OFF' if writer else 'ON'}",
         ):
             connection.execute(f"PRAGMA {pragma}")
+        _ensure_exp(connection)
         return connection
 
     @contextlib.contextmanager

@@ -7,7 +7,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from flask import Flask, request
+from flask import Flask, Response, request
 from flask_limiter import Limiter
 
 from whatworks import errors
@@ -45,6 +45,7 @@ def register(app: Flask, settings: Settings) -> None:
     """Put the guards around every route of the app."""
     app.before_request(refuse_unreadable_addresses)
     app.before_request(refuse_other_sites)
+    app.after_request(let_in_whoever_waited)  # before the limiter's own, so it runs after that
     app.config.update(RATELIMIT_ENABLED=settings.rate_limits, RATELIMIT_STORAGE_URI="memory://")
     limiter.init_app(app)
 
@@ -52,6 +53,13 @@ def register(app: Flask, settings: Settings) -> None:
 def address_asked_for() -> str:
     """The e-mail address of a sign-in form, for a limit on mails to one address."""
     return request.form.get("email", "").strip().casefold()[:254]
+
+
+def let_in_whoever_waited(response: Response) -> Response:
+    """The limiter rounds Retry-After down; a second more, and the next call passes."""
+    if response.status_code == errors.TooManyRequests.status:
+        response.headers["Retry-After"] = str(int(response.headers["Retry-After"]) + 1)
+    return response
 
 
 def refuse_unreadable_addresses() -> None:

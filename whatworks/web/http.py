@@ -82,15 +82,32 @@ def read(verb: Callable[Concatenate[db.Session, P], T], *args: P.args, **kwargs:
     return platform().database.read(verb, *args, **kwargs)
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An encoded body, and whether it is one that was kept."""
+
+    body: bytes
+    replayed: bool
+
+
 def once(
     caller: str,
     encode: Callable[[T], bytes],
     verb: Callable[Concatenate[db.Session, P], T],
     *args: P.args,
     **kwargs: P.kwargs,
-) -> idempotency.Answer:
+) -> Answer:
     """Write a verb's effect at most once per Idempotency-Key of this caller."""
-    return write(idempotency.once, request_key(caller), encode, verb, *args, **kwargs)
+    try:
+        key = request_key(caller)
+        return Answer(write(idempotency.once, key, encode, verb, *args, **kwargs), replayed=False)
+    except idempotency.Replayed as earlier:
+        return Answer(earlier.body, replayed=True)
+
+
+def look(verb: Callable[Concatenate[db.Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run a verb that is a single query."""
+    return platform().database.look(verb, *args, **kwargs)
 
 
 def request_key(caller: str) -> idempotency.Key | None:
@@ -118,9 +135,9 @@ def encoder(present: Callable[[T], msgspec.Struct]) -> Callable[[T], bytes]:
     return lambda result: msgspec.json.encode(present(result))
 
 
-def reply(answer: msgspec.Struct | idempotency.Answer, status: int = 200) -> Response:
+def reply(answer: msgspec.Struct | Answer, status: int = 200) -> Response:
     """A JSON response."""
-    if isinstance(answer, idempotency.Answer):
+    if isinstance(answer, Answer):
         response = Response(answer.body, status, mimetype="application/json")
         if answer.replayed:
             response.headers["Idempotency-Replayed"] = "true"
@@ -144,13 +161,17 @@ def reply_kept(
     key: tuple[object, ...], mark: object, make: Callable[[], msgspec.Struct]
 ) -> Response:
     """An answer that stays the same until `mark` changes: encoded once, with an ETag."""
-    body = kept(key, mark, lambda: msgspec.json.encode(make()))
-    response = Response(body, mimetype="application/json")
-    response.headers["Cache-Control"] = "no-cache"
-    response.set_etag(hashlib.sha256(repr((key, mark)).encode()).hexdigest()[:24])
+    body, tag = kept(key, mark, lambda: _tagged(make()))
+    response = Response(body, headers=tag, mimetype="application/json")
     if "If-None-Match" in request.headers:
         response.make_conditional(request)
     return response
+
+
+def _tagged(answer: msgspec.Struct) -> tuple[bytes, list[tuple[str, str]]]:
+    body = msgspec.json.encode(answer)
+    tag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
+    return body, [("Cache-Control", "no-cache"), ("ETag", tag)]
 
 
 class Doors:

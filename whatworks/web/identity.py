@@ -66,7 +66,7 @@ def person() -> Profile | None:
 def is_operator() -> bool:
     """Whether the person of a page is an operator."""
     found = person()
-    return found is not None and http.read(operators.is_operator, found.id)
+    return found is not None and http.look(operators.is_operator, found.id)
 
 
 def require_person() -> Profile:
@@ -148,7 +148,7 @@ def _read_credential() -> Credential | None:
     token = _token()
     if token is None:
         return None
-    found = http.read(sessions.find, token)
+    found = http.look(sessions.find, token)
     if found is None:
         raise errors.BadCredential("This session is unknown or has ended; sign in again.")
     if clock.timestamp() - found.last_seen_at > SEEN_EVERY:
@@ -161,7 +161,7 @@ def _read_person() -> Profile | None:
         caller = credential()
     except errors.BadCredential:
         return None
-    return None if caller is None else http.read(profiles.find, caller.user_id)
+    return None if caller is None else http.look(profiles.find, caller.user_id)
 
 
 def _token() -> str | None:

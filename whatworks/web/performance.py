@@ -75,7 +75,7 @@ def get(workflow_name: str, query: Filter) -> Response:
         cells = http.read(evidence.list_cells, workflow_name, query.market, query.skill_level)
         return PerformanceAnswer(workflow_name, [_cell(found) for found in cells])
 
-    mark = http.read(evidence.mark, workflow_name)
+    mark = http.look(evidence.mark, workflow_name)
     if mark[0] == 0:
         return http.reply(PerformanceAnswer(workflow_name, []))
     return http.reply_kept((workflow_name, query.market, query.skill_level), mark, make)

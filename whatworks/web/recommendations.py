@@ -99,7 +99,7 @@ def click(recommendation_id: str) -> Response:
 
 def serve(user_id: str, limit: int) -> list[Impression]:
     """The slate that holds, else a new one."""
-    shown = http.read(recommendations.find_current, user_id, limit)
+    shown = http.look(recommendations.find_current, user_id, limit)
     return http.write(recommendations.draw, user_id, limit) if shown is None else shown
 
 

@@ -1,0 +1,204 @@
+"""A separate database full of synthetic people, so that every page can be seen in use."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy.dialects.postgresql import insert
+
+from whatworks import (
+    catalogue,
+    clock,
+    db,
+    demo_people,
+    migrations,
+    operators,
+    performance,
+    recommendations,
+    sessions,
+    settings,
+)
+from whatworks.demo_people import Person, Run
+from whatworks.models import (
+    Email,
+    ExecutionEvent,
+    Grant,
+    Outcome,
+    StepNote,
+    UserProfile,
+    WorkflowExecution,
+)
+from whatworks.settings import Settings
+
+FOLDER: Final = "demo"
+BATCH: Final = 200
+RECOMMENDED: Final = 150  # people who have been shown recommendations
+PATIENCE: Final = 600.0
+
+_ADD: Final = {
+    table: db.Query(insert(table))
+    for table in (
+        UserProfile,
+        Email,
+        Grant,
+        WorkflowExecution,
+        StepNote,
+        ExecutionEvent,
+        Outcome,
+    )
+}
+Rows = dict[type[Any], list[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What was made, and who may be signed in as."""
+
+    people: int
+    executions: int
+    outcomes: int
+    email: str
+    token: str
+    operator_email: str
+    operator_key: str
+
+
+def build(chosen: Settings, *, people: int, seed: int, progress: Callable[[int], None]) -> Made:
+    """Fill a new database inside the folder, which is marked. Raises Refused when there is one."""
+    if (chosen.data_dir / "data.db").exists():
+        raise migrations.Refused(
+            f"{chosen.data_dir} has demo data already; --fresh makes new ones, --serve shows them."
+        )
+    (chosen.data_dir / settings.DEMO_MARK).write_text("Everybody in here is invented.\n")
+    migrations.upgrade(chosen.url)
+    database = db.Database(chosen.url, patience=PATIENCE)
+    try:
+        made = _fill(database, people, seed, progress)
+    except BaseException:  # also Ctrl-C: half of the people are of no use
+        database.close()
+        remove(chosen.data_dir)
+        raise
+    database.close()
+    return made
+
+
+def remove(folder: Path) -> None:
+    """Remove demo data. Raises Refused when the folder holds anything else."""
+    if not folder.exists():
+        return
+    if not (folder / settings.DEMO_MARK).exists():
+        raise migrations.Refused(f"{folder} does not hold demo data; nothing was removed.")
+    shutil.rmtree(folder)
+
+
+def _fill(database: db.Database, people: int, seed: int, progress: Callable[[int], None]) -> Made:
+    guides = list(catalogue.read_folder(catalogue.BUNDLED))
+    database.write(catalogue.load, guides, source="bundled")
+    offered = database.read(catalogue.list_current)
+    invented = demo_people.people(offered, people, seed, clock.timestamp())
+    ids: list[str] = []
+    executions = outcomes = 0
+    while batch := list(islice(invented, BATCH)):
+        database.write(_add, batch)
+        progress(len(batch))
+        ids += [person.profile.id for person in batch]
+        executions += sum(len(person.runs) for person in batch)
+        outcomes += sum(len(run.outcomes) for person in batch for run in person.runs)
+    database.write(performance.rebuild)
+    database.write(_recommend, ids[:RECOMMENDED])
+    token = database.write(sessions.open_, ids[0], kind="token", label="demo", days=90)
+    email, key = database.write(_add_operator)
+    return Made(people, executions, outcomes, "asha@demo.example", token, email, key)
+
+
+def _recommend(session: db.Session, user_ids: list[str]) -> None:
+    """Draw a slate for each; every third person follows the first of it."""
+    for number, user_id in enumerate(user_ids):
+        shown = recommendations.draw(session, user_id, 5)
+        if shown and number % 3 == 0:
+            recommendations.click(session, user_id, shown[0].id)
+
+
+def _add_operator(session: db.Session) -> tuple[str, str]:
+    now, user_id, email = clock.timestamp(), clock.new_id(), "operator@demo.example"
+    _insert(session, _person_rows(user_id, email, "scale_business", "agency", "advanced", now))
+    operators.grant(session, user_id, by="demo data")
+    return email, operators.new_key(session, user_id, "demo")
+
+
+def _person_rows(
+    user_id: str, email: str, goal: str, market: str, skill_level: str, joined: float
+) -> Rows:
+    profile = {
+        "id": user_id,
+        "email": email,
+        "goal": goal,
+        "market": market,
+        "skill_level": skill_level,
+        "country": "IN",
+        "created_at": joined,
+        "updated_at": joined,
+    }
+    return {
+        UserProfile: [profile],
+        Email: [{"email": email, "user_id": user_id, "created_at": joined}],
+    }
+
+
+def _add(session: db.Session, people: list[Person]) -> None:
+    rows: Rows = {table: [] for table in _ADD}
+    for person in people:
+        for table, values in _rows(person):
+            rows[table].append(values)
+    _insert(session, rows)
+
+
+def _insert(session: db.Session, rows: Rows) -> None:
+    for table, values in rows.items():
+        if values:
+            session.many(_ADD[table], values)
+
+
+def _rows(person: Person) -> Iterator[tuple[type[Any], dict[str, Any]]]:
+    profile = person.profile
+    yield UserProfile, asdict(profile)
+    yield (
+        Email,
+        {"email": profile.email, "user_id": profile.id, "created_at": profile.created_at},
+    )
+    if person.plan != "free":
+        yield Grant, _grant(person)
+    for run in person.runs:
+        yield from _run_rows(run)
+
+
+def _grant(person: Person) -> dict[str, Any]:
+    return {
+        "user_id": person.profile.id,
+        "id": clock.new_id(),
+        "plan": person.plan,
+        "cause": "demo data",
+        "valid_from": person.profile.created_at,
+        "valid_until": None,
+        "revoked_at": None,
+    }
+
+
+def _run_rows(run: Run) -> Iterator[tuple[type[Any], dict[str, Any]]]:
+    execution = asdict(run.execution)
+    execution["execution_notes"] = execution.pop("old_notes") or None
+    owner = {"user_id": run.execution.user_id, "execution_id": run.execution.id}
+    yield WorkflowExecution, execution
+    for note in run.notes:
+        yield StepNote, owner | asdict(note)
+    for event_id, event in run.events:
+        yield ExecutionEvent, owner | {"id": event_id} | asdict(event)
+    for outcome in run.outcomes:
+        values = owner | asdict(outcome) | {"verified": int(outcome.verified)}
+        values["timestamp"] = values.pop("created_at")
+        yield Outcome, values
