@@ -72,6 +72,8 @@ def prepare(chosen: Settings, say: Say) -> Settings:
             say(f"Operator   none yet; sign up, then open this once: {claim_link(chosen)}")
     finally:
         database.close()
+    if chosen.is_demo:
+        say("Demo       everybody in here is invented")
     if not chosen.smtp_url:
         say(f"Mail       no server is set; mails are written to {chosen.data_dir / 'outbox'}")
     return chosen

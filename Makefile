@@ -1,0 +1,80 @@
+# Everything a person does here. `make` alone lists it.
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+# Workers of the test run; more than two gain little, since they wait for the same disk.
+JOBS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev run demo test drills check format docs bench lock clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(VENV)/.installed ## Make .venv with what the program needs
+
+setup-dev: $(VENV)/.installed-dev ## Make .venv with what tests and checks need, too
+
+run: setup ## Serve on PORT (8000) with the data in DATA_DIR (data)
+	@exec $(VENV)/bin/whatworks serve
+
+demo: setup ## Serve a separate database full of invented people
+	@exec $(VENV)/bin/whatworks demo --serve
+
+test: setup-dev ## Run the tests on SQLite and PostgreSQL
+	$(PYTHON) -m pytest -q -n $(JOBS) -m "not drill"
+
+drills: setup-dev ## Run the long drills (kills, full disks, races)
+	$(PYTHON) -m pytest -q -m drill
+
+check: setup-dev ## Format, lint, types, and documents up to date
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	@$(VENV)/bin/whatworks api-docs | cmp -s - docs/api.md \
+		|| { echo "docs/api.md is out of date: run 'make docs'"; exit 1; }
+
+format: setup-dev ## Format the code and mend what lint can mend
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+docs: setup-dev ## Write docs/api.md anew
+	$(VENV)/bin/whatworks api-docs > docs/api.md
+
+bench: setup ## Measure; ARGS go to benchmarks/run.py
+	$(PYTHON) benchmarks/run.py $(ARGS)
+
+lock: ## Resolve the dependencies anew (needs uv)
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header \
+		--python-version 3.11 pyproject.toml --group build -o requirements.lock
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header \
+		--python-version 3.11 pyproject.toml --group dev -c requirements.lock \
+		-o requirements-dev.lock
+
+clean: ## Remove .venv and caches; data stay
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# A stamp stands for what was installed from which lock file, so that a second run is instant.
+$(VENV)/bin/python:
+	@for python in python3.13 python3.12 python3.11 python3.14 python3; do \
+		if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+			echo "Using $$($$python --version)"; \
+			$$python -m venv $(VENV) || { rm -rf $(VENV); exit 1; }; \
+			exit 0; \
+		fi; \
+	done; \
+	echo "whatworks needs Python 3.11 or newer; there is none among python3.13 … python3." >&2; \
+	exit 1
+
+$(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing what requirements.lock says …"
+	@$(PYTHON) -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(PYTHON) -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing what requirements-dev.lock says …"
+	@$(PYTHON) -m pip install -q --disable-pip-version-check --require-hashes \
+		-r requirements-dev.lock
+	@$(PYTHON) -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(VENV)/.installed $@
