@@ -613,3 +613,17 @@ def test_a_full_disk_is_unavailable_until_there_is_space(database_url: str, tmp_
         assert "disk is full" in assert_filled(path, "disk")
     finally:
         subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_old_text_that_is_not_utf8_is_read_and_written_around(tmp_path: Path) -> None:
+    """A verb that meets it runs again with a tolerant reader, and so does every one after it."""
+    url = f"sqlite:///{tmp_path / 'data.db'}"
+    with contextlib.closing(db.sqlite_driver.connect(tmp_path / "data.db")) as connection:
+        connection.execute("CREATE TABLE old (text VARCHAR)")
+        connection.execute("INSERT INTO old VALUES (CAST(X'66FF6F' AS TEXT))")
+        connection.commit()
+    database = db.Database(url)
+    query = db.Query(select(column("text")).select_from(table("old")))
+    for call in (database.read, database.look, database.write, database.read):
+        assert call(lambda session: session.value(query)) == "f\ufffdo"
+    database.close()

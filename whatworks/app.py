@@ -16,6 +16,7 @@ from whatworks.web import (
     downloads,
     executions,
     executor,
+    failures,
     guards,
     http,
     openapi,
@@ -74,7 +75,7 @@ def create_app(given: Settings | None = None) -> Flask:
     guards.register(app, chosen)
     for blueprint in DOORS:
         app.register_blueprint(blueprint)
-    http.register_errors(app, pages.error)
+    failures.register(app, pages.error)
     pages.register(app)
     app.wsgi_app = guards.Hardened(app.wsgi_app)  # type: ignore[method-assign]
     if chosen.trusted_proxies:

@@ -13,11 +13,11 @@ from typing import Final
 
 from whatworks import clock, lifecycle, outcomes, profiles
 from whatworks.catalogue import Workflow
-from whatworks.executions import Note
 from whatworks.guide import Step
 from whatworks.lifecycle import Event, Execution
 from whatworks.outcomes import Outcome
 from whatworks.profiles import Profile
+from whatworks.step_notes import Note
 from whatworks.store import entitlements
 
 HOUR: Final = 3_600.0

@@ -13,22 +13,12 @@ from typing import Final
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from whatworks import catalogue, clock, db, errors, profiles
+from whatworks import catalogue, clock, db, errors, profiles, step_notes
 from whatworks.lifecycle import OPEN, STEPS_WITHOUT_GUIDE, Event, Execution, advance, from_row
-from whatworks.models import ExecutionEvent, Recommendation, StepNote, WorkflowExecution
+from whatworks.models import ExecutionEvent, Recommendation, WorkflowExecution
 from whatworks.store import entitlements
 
 DAY: Final = 86_400.0
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """Something the person wrote down; `step` is None for the execution as a whole."""
-
-    id: str
-    step: int | None
-    text: str
-    created_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +93,6 @@ _EVENTS: Final = db.Query(
         ExecutionEvent.execution_id == bindparam("execution_id"),
     )
     .order_by(ExecutionEvent.id)
-)
-_ADD_NOTE: Final = db.Query(insert(StepNote))
-_NOTES: Final = db.Query(
-    select(StepNote.id, StepNote.step, StepNote.text, StepNote.created_at)
-    .where(
-        StepNote.user_id == bindparam("user_id"),
-        StepNote.execution_id == bindparam("execution_id"),
-    )
-    .order_by(StepNote.id)
 )
 _IMPRESSION: Final = db.Query(
     select(Recommendation.id)
@@ -199,12 +180,6 @@ def list_for(session: db.Session, user_id: str, limit: int = 100) -> list[Execut
     return [from_row(row) for row in session.all(_LIST, user_id=user_id, limit=limit)]
 
 
-def list_notes(session: db.Session, user_id: str, execution_id: str) -> list[Note]:
-    """The notes of an execution, oldest first."""
-    rows = session.all(_NOTES, user_id=user_id, execution_id=execution_id)
-    return [Note(*row) for row in rows]
-
-
 def list_events(session: db.Session, user_id: str, execution_id: str) -> list[Event]:
     """What happened to an execution, oldest first."""
     rows = session.all(_EVENTS, user_id=user_id, execution_id=execution_id)
@@ -235,7 +210,7 @@ def record_progress(
         return Change(before, before)
     _require_open(before)
     now = clock.timestamp()
-    reference = _note(session, before, None, notes, now) if notes else None
+    reference = step_notes.add(session, before, None, notes, now) if notes else None
     done = steps_completed == before.total_steps
     event = Event(
         "completed" if done else "progressed",
@@ -270,7 +245,7 @@ def record_step(
         )
     _require_open(before)
     now = clock.timestamp()
-    reference = _note(session, before, step, note, now) if note else None
+    reference = step_notes.add(session, before, step, note, now) if note else None
     event = Event(
         "logged",
         now,
@@ -312,7 +287,9 @@ def record_note(
     _append(
         session,
         before,
-        Event("noted", now, step=step, reference_id=_note(session, before, step, text, now)),
+        Event(
+            "noted", now, step=step, reference_id=step_notes.add(session, before, step, text, now)
+        ),
     )
     return Change(before, before)
 
@@ -387,24 +364,11 @@ def _append(session: db.Session, execution: Execution, event: Event) -> None:
     )
 
 
-def _note(session: db.Session, execution: Execution, step: int | None, text: str, at: float) -> str:
-    note_id = clock.new_id()
-    session.run(
-        _ADD_NOTE,
-        user_id=execution.user_id,
-        id=note_id,
-        execution_id=execution.id,
-        step=step,
-        text=text,
-        created_at=at,
-    )
-    return note_id
-
-
 def _adds_nothing(session: db.Session, execution: Execution, notes: str | None) -> bool:
     if not notes:
         return True
-    written = [n.text for n in list_notes(session, execution.user_id, execution.id) if not n.step]
+    found = step_notes.list_for(session, execution.user_id, execution.id)
+    written = [note.text for note in found if note.step is None]
     return bool(written) and written[-1] == notes
 
 

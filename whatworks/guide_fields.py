@@ -35,6 +35,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def compose(front: str, page: Page) -> yaml.Node | None:
+    """The front matter as YAML nodes, which know their lines. Raises GuideError."""
     loader = _Loader(front)
     try:
         return loader.get_single_node()
@@ -52,6 +53,7 @@ def compose(front: str, page: Page) -> yaml.Node | None:
 
 
 def line_of(node: yaml.Node | None) -> int:
+    """The line of the file where a node begins."""
     return node.start_mark.line + _FRONT_LINE if node is not None else 1
 
 

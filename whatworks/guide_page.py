@@ -40,14 +40,17 @@ class Page:
 
 
 def suggest(word: str, known: Sequence[str]) -> str:
+    """A hint at the word that was probably meant, or nothing."""
     close = difflib.get_close_matches(word, known, n=1)
     return f' (did you mean "{close[0]}"?)' if close else ""
 
 
 def plain(text: str) -> str:
+    """Text without surplus white space."""
     return " ".join(text.split())
 
 
 def cut(text: str, longest: int = 60) -> str:
+    """Text short enough for a message."""
     text = plain(text)
     return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -88,7 +88,7 @@ class Mailer:
         message["From"] = self._sender
         message["To"] = to
         message["Subject"] = subject
-        message["Date"] = formatdate()
+        message["Date"] = formatdate(clock.timestamp())
         message["Message-ID"] = make_msgid(domain=_domain(self._sender))
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(text)

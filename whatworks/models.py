@@ -18,7 +18,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Text,
-    UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -222,7 +222,6 @@ class ExecutionEvent(Base):
         ForeignKeyConstraint(
             ["user_id", "execution_id"], ["workflow_executions.user_id", "workflow_executions.id"]
         ),
-        Index("ix_execution_events_execution", "user_id", "execution_id", "id"),
         CLUSTERED,
     )
 
@@ -261,7 +260,7 @@ class Outcome(Base):
     )
     id: Mapped[str] = mapped_column(String, primary_key=True)
     execution_id: Mapped[str | None] = mapped_column(String)
-    metric_type: Mapped[str | None] = mapped_column(String, index=True)
+    metric_type: Mapped[str | None] = mapped_column(String)
     value: Mapped[float | None] = mapped_column(Float)
     currency: Mapped[str | None] = mapped_column(String)
     proof_type: Mapped[str | None] = mapped_column(String)
@@ -277,7 +276,14 @@ class Outcome(Base):
             ["user_id", "execution_id"], ["workflow_executions.user_id", "workflow_executions.id"]
         ),
         Index("ix_outcomes_execution", "user_id", "execution_id"),
-        UniqueConstraint("user_id", "supersedes_id", name="uq_outcomes_supersedes"),
+        Index(
+            "uq_outcomes_supersedes",
+            "user_id",
+            "supersedes_id",
+            unique=True,
+            sqlite_where=text("supersedes_id IS NOT NULL"),
+            postgresql_where=text("supersedes_id IS NOT NULL"),
+        ),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import ipaddress
 import math
@@ -71,6 +72,9 @@ class OutcomeChange:
     execution: Execution
     is_first: bool
 
+
+# NAT64, 6to4 and Teredo: addresses that lead to an IPv4 address of anybody's choice.
+_IPV4_INSIDE: Final = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "2002::/16", "2001::/32")))
 
 _O = OutcomeRow
 _later = aliased(OutcomeRow)
@@ -214,10 +218,10 @@ def from_row(row: Any) -> Outcome:
 
 
 def _is_public(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_global
-    except ValueError:
-        pass
+    with contextlib.suppress(ValueError):
+        address = ipaddress.ip_address(host)
+        hidden = any(address in network for network in _IPV4_INSIDE)
+        return address.is_global and not address.is_multicast and not hidden
     labels = host.rstrip(".").split(".")
     private = {"localhost", "local", "internal", "lan", "home", "corp", "test", "invalid", "onion"}
     return (

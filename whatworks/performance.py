@@ -32,7 +32,7 @@ from whatworks.executions import Change
 from whatworks.lifecycle import Execution
 from whatworks.models import Outcome as OutcomeRow
 from whatworks.models import OutcomeSum, WorkflowExecution, WorkflowPerformance
-from whatworks.outcomes import Outcome, OutcomeChange
+from whatworks.outcomes import OutcomeChange
 from whatworks.stats import estimates
 from whatworks.sums import (
     METRIC_ORDER,
@@ -79,7 +79,7 @@ _TYPICAL_VALUE: Final = (
 # The counts, and with them the old columns: raw percentage, typical value and hours, known ends.
 _ADD: Final = db.Query(
     update(_W)
-    .where(_W.id == bindparam("cell_id"), _W.started.is_not(None))
+    .where(_W.id == bindparam("cell_id"))
     .values(
         **_NEW,
         success_rate=case((_TRIALS > 0, _NEW["completed"] * 100.0 / _TRIALS)),
@@ -89,21 +89,15 @@ _ADD: Final = db.Query(
         updated_at=bindparam("now"),
     )
 )
-_HOLD: Final = db.Query(select(_W.id).where(_W.id == bindparam("cell_id")).with_for_update())
+_KNOWN: Final = db.Query(select(_W.started).where(_W.id == bindparam("cell_id")).with_for_update())
 _INSERT: Final = db.Query(insert(_W).on_conflict_do_nothing())
-_OF_CELL: Final = (
-    _S.workflow_name == bindparam("workflow_name"),
-    _S.market == bindparam("market"),
-    _S.skill_level == bindparam("skill_level"),
-)
+_insert_value: Final = insert(_S)
 _ADD_VALUE: Final = db.Query(
-    update(_S)
-    .where(
-        *_OF_CELL, _S.metric_type == bindparam("the_metric"), _S.currency == bindparam("the_unit")
+    _insert_value.on_conflict_do_update(
+        index_elements=["workflow_name", "market", "skill_level", "metric_type", "currency"],
+        set_={n: getattr(_S, n) + _insert_value.excluded[n] for n in VALUE_NAMES},
     )
-    .values({n: getattr(_S, n) + bindparam(f"add_{n}") for n in VALUE_NAMES})
 )
-_INSERT_VALUE: Final = db.Query(insert(_S).on_conflict_do_nothing())
 _ANOTHER: Final = db.Query(
     select(_E.id)
     .where(
@@ -181,7 +175,7 @@ _THIS_CELL: Final = (
 _ALL_HISTORY: Final = db.Query(_HISTORY)
 _CELL_HISTORY: Final = db.Query(_HISTORY.where(*_THIS_CELL))
 _ALL_VALUES: Final = db.Query(_VALUE_HISTORY)
-_CELL_VALUE_HISTORY: Final = db.Query(_VALUE_HISTORY.where(*_THIS_CELL))
+_CELL_VALUES: Final = db.Query(_VALUE_HISTORY.where(*_THIS_CELL))
 
 
 def _silent(_done: int) -> None:
@@ -224,9 +218,10 @@ def rebuild(session: db.Session, progress: Progress = _silent) -> int:
     session.run(delete(_W))
     session.run(delete(_S))
     for (cell, unit), value in values.items():
-        _insert_values(session, cell, unit, value)
+        _add_value(session, cell, unit, value)
     for cell, total in sums.items():
-        _insert_cell(session, cell, total)
+        _insert_cell(session, cell)
+        _update(session, cell, total)
     return len(sums)
 
 
@@ -237,18 +232,24 @@ def _fold_execution(session: db.Session, change: Change) -> None:
         return
     if change.before is None and not _has_another(session, change.after):
         delta += Sums(people=1)
-    _add(session, cell, delta)
+    if not _update(session, cell, delta) and not _count_cell(session, cell):
+        _update(session, cell, delta)
 
 
 def _fold_outcome(session: db.Session, change: OutcomeChange) -> None:
     cell = cell_of(change.execution)
     if cell is None:
         return
-    session.hold(_HOLD, cell_id=_cell_id(cell))  # whoever derives the typical value sees all sums
-    if change.before is not None and outcomes.is_countable(change.before):
-        _add_value(session, cell, change.before, -1)
-    _add_value(session, cell, change.after, 1)
-    _add(session, cell, Sums(reported=int(change.is_first)))
+    # Holding the row, so that whoever derives the typical value sees all sums.
+    known = session.value(_KNOWN, cell_id=_cell_id(cell)) is not None
+    if not known and _count_cell(session, cell):
+        return
+    before, after = change.before, change.after
+    if before is not None and outcomes.is_countable(before):
+        less = ValueSums() - value_contribution(before)
+        _add_value(session, cell, (before.metric_type, before.currency), less)
+    _add_value(session, cell, (after.metric_type, after.currency), value_contribution(after))
+    _update(session, cell, Sums(reported=int(change.is_first)))
 
 
 def _has_another(session: db.Session, execution: Execution) -> bool:
@@ -263,47 +264,23 @@ def _has_another(session: db.Session, execution: Execution) -> bool:
     return found is not None
 
 
-def _add(session: db.Session, cell: Cell, delta: Sums) -> None:
-    """Add to a cell's sums; a cell without sums is counted from history, this change included."""
-    if not _update(session, cell, delta):
-        counted = _count(session.stream(_CELL_HISTORY, **_names(cell)))[cell]
-        if not _insert_cell(session, cell, counted):
-            _update(session, cell, delta)  # another transaction was first; it saw only its own
+def _count_cell(session: db.Session, cell: Cell) -> bool:
+    """Count a cell that has no sums yet (old data, a new segment) from history.
+
+    The change being folded is history already and so included. False when another transaction was
+    first; it could not see this change, which then has to be added.
+    """
+    if not _insert_cell(session, cell):
+        return False
+    for (_, unit), value in _count_values(session.stream(_CELL_VALUES, **_names(cell))).items():
+        _add_value(session, cell, unit, value)
+    _update(session, cell, _count(session.stream(_CELL_HISTORY, **_names(cell)))[cell])
+    return True
 
 
-def _update(session: db.Session, cell: Cell, delta: Sums) -> int:
-    added = {f"add_{name}": getattr(delta, name) for name in SUM_NAMES}
-    return session.run(_ADD, cell_id=_cell_id(cell), now=clock.timestamp(), **added)
-
-
-def _add_value(session: db.Session, cell: Cell, outcome: Outcome, sign: int) -> None:
-    """As `_add`, for the sums of one metric and currency."""
-    one = value_contribution(outcome)
-    delta = one if sign > 0 else ValueSums() - one
-    unit = outcome.metric_type, outcome.currency
-    if _update_value(session, cell, unit, delta):
-        return
-    history = session.stream(_CELL_VALUE_HISTORY, **_names(cell))
-    counted = _count_values(history).get((cell, unit), ValueSums())
-    if not _insert_values(session, cell, unit, counted):
-        _update_value(session, cell, unit, delta)
-
-
-def _update_value(session: db.Session, cell: Cell, unit: Unit, delta: ValueSums) -> int:
+def _insert_cell(session: db.Session, cell: Cell) -> int:
+    """A row of zeros; returns 0 when there is one already."""
     return session.run(
-        _ADD_VALUE,
-        workflow_name=cell[0],
-        market=cell[1],
-        skill_level=cell[2],
-        the_metric=unit[0],
-        the_unit=unit[1],
-        **{f"add_{name}": getattr(delta, name) for name in VALUE_NAMES},
-    )
-
-
-def _insert_cell(session: db.Session, cell: Cell, sums: Sums) -> int:
-    """Returns 0 when somebody else has just done it."""
-    inserted = session.run(
         _INSERT,
         id=_cell_id(cell),
         workflow_name=cell[0],
@@ -314,16 +291,19 @@ def _insert_cell(session: db.Session, cell: Cell, sums: Sums) -> int:
         completion_time_hours=None,
         data_points=None,
         updated_at=None,
-        **{name: getattr(sums, name) for name in SUM_NAMES},
+        **dict.fromkeys(SUM_NAMES, 0),
     )
-    if inserted:
-        _update(session, cell, Sums())
-    return inserted
 
 
-def _insert_values(session: db.Session, cell: Cell, unit: Unit, value: ValueSums) -> int:
-    return session.run(
-        _INSERT_VALUE,
+def _update(session: db.Session, cell: Cell, delta: Sums) -> int:
+    """Add to the sums and derive the rest; returns 0 when there is no such row."""
+    added = {f"add_{name}": getattr(delta, name) for name in SUM_NAMES}
+    return session.run(_ADD, cell_id=_cell_id(cell), now=clock.timestamp(), **added)
+
+
+def _add_value(session: db.Session, cell: Cell, unit: Unit, value: ValueSums) -> None:
+    session.run(
+        _ADD_VALUE,
         workflow_name=cell[0],
         market=cell[1],
         skill_level=cell[2],

@@ -7,6 +7,7 @@ because every host sets them.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
@@ -116,17 +117,22 @@ def ensure_secret(settings: Settings) -> Settings:
         return settings
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = settings.data_dir / "secret-key"
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        pass
-    else:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(48))
+    if not path.exists():
+        _write_once(path, secrets.token_urlsafe(48))
     key = path.read_text().strip()
     if len(key) < 32:
         raise BadSetting(f"{path} holds no usable key; delete the file and a new one is made.")
     return replace(settings, secret_key=key)
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Put a finished file in place, unless another process has just done so."""
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    with contextlib.suppress(FileExistsError):
+        os.link(draft, path)
+    draft.unlink()
 
 
 def masked(settings: Settings) -> dict[str, str]:

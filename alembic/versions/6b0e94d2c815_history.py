@@ -76,12 +76,12 @@ ADDED: dict[str, dict[str, Any]] = {
 SHARED_INDEXES = {
     "ix_workflow_executions_workflow_name": ("workflow_executions", ["workflow_name"]),
     "ix_workflow_executions_status": ("workflow_executions", ["status"]),
-    "ix_outcomes_metric_type": ("outcomes", ["metric_type"]),
     "ix_recommendations_workflow_name": ("recommendations", ["workflow_name"]),
 }
 OLD_INDEXES = {
     "ix_workflow_executions_user_id": ("workflow_executions", ["user_id"]),
     "ix_outcomes_execution_id": ("outcomes", ["execution_id"]),
+    "ix_outcomes_metric_type": ("outcomes", ["metric_type"]),
     "ix_outcomes_user_id": ("outcomes", ["user_id"]),
     "ix_recommendations_user_id": ("recommendations", ["user_id"]),
 }
@@ -259,6 +259,16 @@ def _create_indexes(name: str, *, owned: bool) -> None:
     for index, (table, columns) in indexes.items():
         if table == name:
             op.create_index(index, table, columns)
+    if owned and name == "outcomes":  # most rows supersede nothing and cost this index nothing
+        corrections = sa.text("supersedes_id IS NOT NULL")
+        op.create_index(
+            "uq_outcomes_supersedes",
+            "outcomes",
+            ["user_id", "supersedes_id"],
+            unique=True,
+            sqlite_where=corrections,
+            postgresql_where=corrections,
+        )
 
 
 # SQLite: make the table anew, copy, drop, rename. `migrations` has foreign keys off and
@@ -300,7 +310,6 @@ def _create_shape(fresh: str, name: str, columns: dict[str, Any], *, owned: bool
                 ["user_id", "execution_id"],
                 ["workflow_executions.user_id", "workflow_executions.id"],
             ),
-            sa.UniqueConstraint("user_id", "supersedes_id", name="uq_outcomes_supersedes"),
         ]
     elif name == "outcomes":
         constraints.append(sa.ForeignKeyConstraint(["execution_id"], ["workflow_executions.id"]))
@@ -314,7 +323,13 @@ def _create_shape(fresh: str, name: str, columns: dict[str, Any], *, owned: bool
 
 def _others(bind: sa.Connection, name: str) -> list[str]:
     """Indexes and triggers on the table that are not ours."""
-    ours = [*SHARED_INDEXES, *OLD_INDEXES, *NEW_INDEXES, f"ux_{name}_id"]
+    ours = [
+        *SHARED_INDEXES,
+        *OLD_INDEXES,
+        *NEW_INDEXES,
+        "uq_outcomes_supersedes",
+        f"ux_{name}_id",
+    ]
     found = bind.exec_driver_sql(
         "SELECT name, sql FROM sqlite_master WHERE tbl_name = ? COLLATE NOCASE"
         " AND type IN ('index', 'trigger') AND sql IS NOT NULL ORDER BY rowid",
@@ -382,7 +397,6 @@ def _own_in_place(bind: sa.Connection) -> None:
         "ALTER TABLE outcomes ADD CONSTRAINT outcomes_user_id_execution_id_fkey FOREIGN KEY"
         " (user_id, execution_id) REFERENCES workflow_executions (user_id, id) NOT VALID"
     )
-    op.create_unique_constraint("uq_outcomes_supersedes", "outcomes", ["user_id", "supersedes_id"])
     for name, held in references.items():
         if held:
             op.create_unique_constraint(f"ux_{name}_id", name, ["id"])
@@ -402,7 +416,7 @@ def _derive_in_place() -> None:
 
 def _disown_in_place(bind: sa.Connection) -> None:
     references = {name: _release(bind, name) for name in TABLES}
-    op.drop_constraint("uq_outcomes_supersedes", "outcomes")
+    op.drop_index("uq_outcomes_supersedes", "outcomes")
     for index, (table, _) in NEW_INDEXES.items():
         op.drop_index(index, table)
     for name in TABLES:

@@ -95,6 +95,8 @@ class Database:
                 with cursor_of(connection) as cursor:
                     return run(cursor)
             except self._connector.lost as failure:
+                if self._connector.tolerates(connection, failure):
+                    continue
                 if not self._connector.is_lost(connection, failure):
                     if self._connector.is_busy(failure):
                         raise refusals.busy(failure) from failure

@@ -39,6 +39,11 @@ class Connector:
         del failure
         return bool(connection.closed or connection.broken)
 
+    def tolerates(self, connection: Any, failure: BaseException) -> bool:
+        """PostgreSQL never stores text that it cannot read back."""
+        del connection, failure
+        return False
+
     def is_transient(self, failure: Exception) -> bool:
         return getattr(failure, "sqlstate", None) in self.TRANSIENT
 

@@ -126,11 +126,6 @@ class Session:
             names = ", ".join(table.__tablename__ for table in tables)
             self._cursor.execute(f"LOCK TABLE {names} IN EXCLUSIVE MODE")
 
-    def hold(self, query: Query | ClauseElement, **values: Any) -> None:
-        """Run a query for its row locks alone, where others may write at the same time."""
-        if self._dialect.name == "postgresql":
-            self._run(query, values)
-
     def _streaming_cursor(self) -> Any:
         """On PostgreSQL the rows stay on the server until they are asked for."""
         if self._dialect.name != "postgresql":

@@ -1,13 +1,14 @@
 """SQLite: connections that are durable, and the one thread that writes.
 
 The writer's shape: a bounded queue; a verb not begun in time never begins; one that runs too long
-is uncertain; waiting verbs share a commit, a savepoint each; a commit that fails is repeated verb
-by verb; it drains at shutdown and is restarted if it dies.
+is uncertain; waiting verbs share a commit, with a savepoint each once one of them has to be undone;
+a commit that fails is repeated verb by verb; it drains at shutdown and is restarted if it dies.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import queue
 import sqlite3
@@ -63,6 +64,7 @@ class Connector:
             "synchronous=FULL",
             "foreign_keys=ON",
             "cache_size=-65536",
+            "wal_autocheckpoint=4000",
             f"query_only={'OFF' if writer else 'ON'}",
         ):
             connection.execute(f"PRAGMA {pragma}")
@@ -82,6 +84,16 @@ class Connector:
     def is_lost(self, connection: Any, failure: Exception) -> bool:
         del connection, failure
         return False
+
+    def tolerates(self, connection: Any, failure: BaseException) -> bool:
+        """Old rows may hold text that is not UTF-8: from now on the connection replaces it.
+
+        True when that has just been arranged, so that trying again will help.
+        """
+        if "decode" not in str(failure) or connection.text_factory is not str:
+            return False
+        connection.text_factory = functools.partial(str, encoding="utf-8", errors="replace")
+        return True
 
     def is_busy(self, failure: Exception) -> bool:
         return _may_pass(failure) and "readonly" not in str(failure)  # that is a reader writing
@@ -179,7 +191,8 @@ class Writer:
             return
         claimed: list[_Job] = []
         try:
-            self._run_waiting(cursor, first, claimed)
+            if not self._run_waiting(cursor, first, claimed):
+                self._start_over(cursor, claimed)
             cursor.execute("COMMIT")
         except driver.Error:  # a full disk ends the whole transaction, not one savepoint
             _rollback(connection)
@@ -192,21 +205,43 @@ class Writer:
             for job in claimed:
                 job.done.release()
 
-    def _run_waiting(self, cursor: Any, first: _Job, claimed: list[_Job]) -> None:
+    def _run_waiting(self, cursor: Any, first: _Job, claimed: list[_Job]) -> bool:
+        """Run what waits; False when a verb failed that had already written something."""
         session = Session(cursor, self._dialect)
         deadline = time.monotonic() + limits.GROUP_SECONDS
         job: _Job | None = first
         while job is not None:
             if job.claimed.acquire(blocking=False):
                 claimed.append(job)
-                self._run_one(cursor, session, job)
+                if not self._run_plainly(cursor, session, job):
+                    return False
             if len(claimed) >= self._group_size or time.monotonic() > deadline:
-                return
+                return True
             try:
                 job = self._jobs.get_nowait()
             except queue.Empty:
-                return
+                return True
         self._jobs.put(None)  # the stop sign: hand it back for the loop to see
+        return True
+
+    def _run_plainly(self, cursor: Any, session: Session, job: _Job) -> bool:
+        """Run one verb without a savepoint, which most do not need; False when it did need one."""
+        written = cursor.connection.total_changes
+        try:
+            job.result = job.run(session)
+        except BaseException as failure:  # noqa: BLE001 - handed to the caller, never swallowed
+            job.failure = refusals.busy(failure) if _may_pass(failure) else failure
+            clean: bool = cursor.connection.total_changes == written
+            return clean and not self._connector.tolerates(cursor.connection, failure)
+        return True
+
+    def _start_over(self, cursor: Any, claimed: list[_Job]) -> None:
+        """Undo the group and run its verbs again, each inside a savepoint of its own."""
+        _rollback(cursor.connection)
+        cursor.execute("BEGIN IMMEDIATE")
+        session = Session(cursor, self._dialect)
+        for job in claimed:
+            self._run_one(cursor, session, job)
 
     def _run_one(self, cursor: Any, session: Session, job: _Job) -> None:
         """Run one verb inside its savepoint; its failure costs nobody else a row."""
@@ -218,6 +253,8 @@ class Writer:
             job.failure = refusals.busy(failure) if _may_pass(failure) else failure
             cursor.execute("ROLLBACK TO verb")
         cursor.execute("RELEASE verb")
+        if job.failure and self._connector.tolerates(cursor.connection, job.failure):
+            self._run_one(cursor, session, job)
 
     def _run_again(self, connection: Any, job: _Job) -> None:
         """After a failed group commit: this verb alone, already claimed."""

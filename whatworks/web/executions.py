@@ -7,9 +7,10 @@ from typing import Literal
 import msgspec
 from flask import Response
 
-from whatworks import clock, executions, performance
-from whatworks.executions import Change, Note
+from whatworks import clock, executions, performance, step_notes
+from whatworks.executions import Change
 from whatworks.lifecycle import Event, Execution
+from whatworks.step_notes import Note
 from whatworks.web import fields, http, identity
 
 doors = http.Doors("Executions")
@@ -117,7 +118,7 @@ class ExecutionList(msgspec.Struct):
     success: Literal[True] = True
 
 
-class OfPerson(msgspec.Struct):
+class ExecutionsOf(msgspec.Struct):
     """Whose."""
 
     user_id: fields.Id
@@ -147,8 +148,10 @@ def start(body: Start) -> Response:
     return http.reply(answer, 201)
 
 
-@doors.door("GET", "/api/execution", query=OfPerson, answer=ExecutionList, errors=(400, 401, 404))
-def list_for(query: OfPerson) -> ExecutionList:
+@doors.door(
+    "GET", "/api/execution", query=ExecutionsOf, answer=ExecutionList, errors=(400, 401, 404)
+)
+def list_for(query: ExecutionsOf) -> ExecutionList:
     """A person's executions."""
     found = http.read(executions.list_for, identity.acting_for(query.user_id))
     return ExecutionList([_line(execution) for execution in found])
@@ -161,7 +164,7 @@ def get(execution_id: str) -> ExecutionAnswer:
     execution = http.read(executions.get, owner, execution_id)
     return ExecutionAnswer(
         _line(execution),
-        [_note(note) for note in http.read(executions.list_notes, owner, execution_id)],
+        [_note(note) for note in http.read(step_notes.list_for, owner, execution_id)],
         [_event(event) for event in http.read(executions.list_events, owner, execution_id)],
     )
 

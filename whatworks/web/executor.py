@@ -9,11 +9,12 @@ import msgspec
 from flask import Blueprint
 from werkzeug.wrappers import Response
 
-from whatworks import db, errors, executions, outcomes, performance
+from whatworks import db, errors, executions, outcomes, performance, step_notes
 from whatworks import guide as guides
-from whatworks.executions import Change, Note
+from whatworks.executions import Change
 from whatworks.guide import Guide, Step, Tip
 from whatworks.lifecycle import Event, Execution
+from whatworks.step_notes import Note
 from whatworks.web import fields, http, identity, pages, views, workflows
 
 site = Blueprint("executor", __name__)
@@ -140,7 +141,7 @@ def _load(session: db.Session, user_id: str, execution_id: str) -> _Run:
     return _Run(
         execution,
         views.guide_for(session, execution),
-        executions.list_notes(session, user_id, execution_id),
+        step_notes.list_for(session, user_id, execution_id),
         executions.list_events(session, user_id, execution_id),
         len(outcomes.list_for_execution(session, user_id, execution_id)),
     )

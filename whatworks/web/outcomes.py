@@ -62,7 +62,7 @@ class OutcomeList(msgspec.Struct):
     success: Literal[True] = True
 
 
-class OfPerson(msgspec.Struct):
+class OutcomesOf(msgspec.Struct):
     """Whose."""
 
     user_id: fields.Id
@@ -105,8 +105,8 @@ def create(body: NewOutcome) -> Response:
     return http.reply(answer, 201)
 
 
-@doors.door("GET", "/api/outcome", query=OfPerson, answer=OutcomeList, errors=(400, 401, 404))
-def list_for(query: OfPerson) -> OutcomeList:
+@doors.door("GET", "/api/outcome", query=OutcomesOf, answer=OutcomeList, errors=(400, 401, 404))
+def list_for(query: OutcomesOf) -> OutcomeList:
     """A person's outcomes."""
     found = http.read(outcomes.list_for, identity.acting_for(query.user_id))
     return OutcomeList([_line(outcome) for outcome in found])

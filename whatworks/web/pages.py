@@ -55,7 +55,8 @@ def register(app: Flask) -> None:
         ago=lambda at: phrases.ago(at, clock.timestamp()),
         pretty=lambda value: json.dumps(value, indent=2, ensure_ascii=False),
     )
-    app.jinja_env.globals.update(static=lambda name: prefix + name)
+    is_demo = app.extensions["whatworks"].settings.is_demo
+    app.jinja_env.globals.update(static=lambda name: prefix + name, is_demo=is_demo)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.wsgi_app = WhiteNoise(  # type: ignore[method-assign]
         app.wsgi_app,

@@ -1,0 +1,55 @@
+"""What people write down while they work: kept apart from events, so that it can be erased."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.dialects.postgresql import insert
+
+from whatworks import clock, db
+from whatworks.lifecycle import Execution
+from whatworks.models import StepNote
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something the person wrote down; `step` is None for the execution as a whole."""
+
+    id: str
+    step: int | None
+    text: str
+    created_at: float
+
+
+_ADD: Final = db.Query(insert(StepNote))
+_LIST: Final = db.Query(
+    select(StepNote.id, StepNote.step, StepNote.text, StepNote.created_at)
+    .where(
+        StepNote.user_id == bindparam("user_id"),
+        StepNote.execution_id == bindparam("execution_id"),
+    )
+    .order_by(StepNote.id)
+)
+
+
+def add(session: db.Session, execution: Execution, step: int | None, text: str, at: float) -> str:
+    """Keep a note; returns its id."""
+    note_id = clock.new_id()
+    session.run(
+        _ADD,
+        user_id=execution.user_id,
+        id=note_id,
+        execution_id=execution.id,
+        step=step,
+        text=text,
+        created_at=at,
+    )
+    return note_id
+
+
+def list_for(session: db.Session, user_id: str, execution_id: str) -> list[Note]:
+    """The notes of an execution, oldest first."""
+    rows = session.all(_LIST, user_id=user_id, execution_id=execution_id)
+    return [Note(*row) for row in rows]
