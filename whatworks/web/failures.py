@@ -32,7 +32,8 @@ def register(app: Flask, page: Callable[[errors.Failure], str]) -> None:
         if failure.response is not None or (failure.code or 500) < 400:
             return Response.force_type(failure.get_response())  # type: ignore[return-value]
         response = render(_from_http(failure))
-        for name in ("Allow", "Retry-After"):
+        response.status_code = failure.code or 500
+        for name in ("Allow", "Retry-After", "Content-Range"):
             if value := dict(failure.get_headers()).get(name):
                 response.headers[name] = value
         return response

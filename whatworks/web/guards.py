@@ -57,7 +57,7 @@ def address_asked_for() -> str:
 
 def let_in_whoever_waited(response: Response) -> Response:
     """The limiter rounds Retry-After down; a second more, and the next call passes."""
-    if response.status_code == errors.TooManyRequests.status:
+    if response.status_code == errors.TooManyRequests.status and limiter.current_limit:
         response.headers["Retry-After"] = str(int(response.headers["Retry-After"]) + 1)
     return response
 
