@@ -59,7 +59,7 @@ def create_app(given: Settings | None = None) -> Flask:
     logging.basicConfig(
         level=chosen.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
     )
-    app = Flask(__name__)
+    app = Flask(__name__, static_folder=None)  # pages.register serves them
     app.config.update(
         MAX_CONTENT_LENGTH=chosen.max_body_bytes,
         MAX_FORM_MEMORY_SIZE=chosen.max_body_bytes,

@@ -207,8 +207,8 @@ def _import_history(bind: sa.Connection) -> None:
 
 
 def _finish_history(bind: sa.Connection) -> None:
+    op.create_index("ix_step_notes_execution", "step_notes", ["user_id", "execution_id", "id"])
     for table in ("execution_events", "step_notes"):
-        op.create_index(f"ix_{table}_execution", table, ["user_id", "execution_id", "id"])
         if bind.dialect.name == "postgresql":
             op.create_foreign_key(
                 f"{table}_user_id_execution_id_fkey",

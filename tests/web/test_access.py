@@ -29,7 +29,6 @@ PUBLIC: Final = {
     ("GET", "/readyz"),
     ("GET", "/workflows"),
     ("GET", "/download/<product>"),
-    ("GET", "/static/<path:filename>"),
     ("GET", "/signup"),
     ("POST", "/signup"),
     ("GET", "/signin"),

@@ -16,6 +16,7 @@ SCALE: Final = 1_000_000  # logarithms are kept as whole millionths
 RATE_STRENGTH: Final = 10.0  # how many observations a parent's rate is worth
 VALUE_STRENGTH: Final = 4.0  # how many observations a parent's typical value is worth
 PRIOR_RATE: Final = 0.5
+SUREST: Final = 0.98  # no parent makes its children surer than this
 PRIOR_SD: Final = 1.0  # of ln(value) within a cell, before anything is known
 Z50: Final = 0.6744897501960817  # standard normal quantiles at 75 % and 95 %
 Z90: Final = 1.6448536269514722
@@ -102,8 +103,9 @@ def rate(levels: Sequence[Count]) -> Estimate:
     mean = PRIOR_RATE
     alpha = beta = RATE_STRENGTH / 2
     for level in levels:
-        alpha = level.successes + RATE_STRENGTH * mean
-        beta = level.trials - level.successes + RATE_STRENGTH * (1 - mean)
+        prior = min(max(mean, 1 - SUREST), SUREST)
+        alpha = level.successes + RATE_STRENGTH * prior
+        beta = level.trials - level.successes + RATE_STRENGTH * (1 - prior)
         mean = alpha / (alpha + beta)
     spread = math.sqrt(1 / alpha + 1 / beta)
     centre = math.log(alpha / beta)

@@ -8,7 +8,7 @@ from typing import Any
 
 from whatworks import catalogue, db, phrases
 from whatworks.catalogue import Workflow
-from whatworks.evidence import Evidence
+from whatworks.evidence import ENOUGH, Evidence
 from whatworks.guide import Guide, Step
 from whatworks.guide import Outcome as GuideOutcome
 from whatworks.lifecycle import Execution
@@ -86,7 +86,7 @@ class OutcomeLine:
 
 def evidence(found: Evidence) -> EvidenceView:
     """Evidence as pages show it."""
-    estimate, value, metric = found.rate, found.value, found.metric
+    estimate = found.rate
     return EvidenceView(
         people=found.sums.people,
         completed=found.sums.completed,
@@ -96,15 +96,28 @@ def evidence(found: Evidence) -> EvidenceView:
         rate=100 * estimate.mean,
         likely=(100 * estimate.low50, 100 * estimate.high50),
         wide=(100 * estimate.low90, 100 * estimate.high90),
-        typical=(
-            Amount(metric, float(f"{value.mean:.2g}"), found.currency or "")
-            if value and metric
-            else None
-        ),
-        hours=found.duration.mean / 3600 if found.duration else None,
+        typical=_typical(found),
+        hours=_hours(found),
         reported=found.sums.reported,
         proofs=found.values.proofs,
     )
+
+
+def _typical(found: Evidence) -> Amount | None:
+    """What this level itself reported, where that is enough to quote; else the estimate."""
+    if not found.value or not found.metric:
+        return None
+    sample = found.values.sample
+    own = sample.typical if sample.n >= ENOUGH else None
+    return Amount(found.metric, float(f"{own or found.value.mean:.2g}"), found.currency or "")
+
+
+def _hours(found: Evidence) -> float | None:
+    if not found.duration:
+        return None
+    sample = found.sums.duration
+    own = sample.typical if sample.n >= ENOUGH else None
+    return (own or found.duration.mean) / 3600
 
 
 def recommendation(workflow: Workflow, shown: Impression, goal: str) -> Rec:
