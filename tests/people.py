@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -110,6 +110,13 @@ def operator_key(app: Flask) -> str:
     boss = sign_up(app, f"operator{next(_numbers)}@example.com")
     database.write(operators.grant, boss.user_id, by="test")
     return database.write(operators.new_key, boss.user_id, "test")
+
+
+def operator(app: Flask) -> Person:
+    """A new operator, signed in anew: what they had before their address was proved has ended."""
+    boss = sign_up(app, f"operator{next(_numbers)}@example.com")
+    platform(app).database.write(operators.grant, boss.user_id, by="test")
+    return replace(boss, client=signed_in(app, boss.user_id), token="")
 
 
 def signed_in(app: Flask, user_id: str) -> FlaskClient:

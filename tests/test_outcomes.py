@@ -88,12 +88,12 @@ GOOD: Final = [
     "https://8.8.8.8/proof",
     "https://[2606:4700::1111]/proof",
     "https://example.com./",
-    "/proofs/018f2b5e-7a3c-7000-8000-000000000001",
+    "HTTPS://example.com",
 ]
 BAD: Final = [
     # not https
     *("", "example.com", "http://example.com", "ftp://example.com", "//example.com", "/other"),
-    *("javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "HTTPS://example.com"),
+    *("javascript:alert(1)", "data:text/html,x", "file:///etc/passwd"),
     *("gopher://example.com", "mailto:a@example.com", "https:/example.com", "https:example.com"),
     # no host, or not a public name
     *("https://", "https:///path", "https://localhost", "https://localhost:8000/", "https://intranet"),

@@ -59,6 +59,7 @@ def create_app(given: Settings | None = None) -> Flask:
     logging.basicConfig(
         level=chosen.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
     )
+    logging.getLogger("flask-limiter").setLevel(logging.ERROR)  # it would log who asked
     app = Flask(__name__, static_folder=None)  # pages.register serves them
     app.config.update(
         MAX_CONTENT_LENGTH=chosen.max_body_bytes,

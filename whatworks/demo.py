@@ -146,7 +146,7 @@ def _person_rows(
     }
     return {
         UserProfile: [profile],
-        Email: [{"email": email, "user_id": user_id, "created_at": joined}],
+        Email: [{"email": email, "user_id": user_id, "created_at": joined, "verified_at": joined}],
     }
 
 

@@ -24,6 +24,7 @@ from whatworks.sums import (
     ValueSums,
     contribution,
     most_reported,
+    unit_of,
     value_contribution,
 )
 
@@ -79,6 +80,7 @@ _MARK: Final = db.Query(
         _W.workflow_name == bindparam("workflow_name")
     )
 )
+_UNCOUNTED: Final = db.Query(select(_W.id).where(_W.started.is_(None)).limit(1))
 _ROWS: Final = db.Query(_ROW_COLUMNS.where(_W.workflow_name == bindparam("workflow_name")))
 _VALUES: Final = db.Query(_VALUE_COLUMNS.where(_S.workflow_name == bindparam("workflow_name")))
 
@@ -105,6 +107,11 @@ def all_levels(session: db.Session) -> dict[str, Levels]:
     for row in session.all(_ALL_VALUES):
         values[row.workflow_name].append(row)
     return {name: Levels(rows[name], values[name]) for name in rows if name}
+
+
+def has_uncounted(session: db.Session) -> bool:
+    """Whether rows of the old shop wait for a rebuild to be replaced by counts."""
+    return session.value(_UNCOUNTED) is not None
 
 
 def list_cells(
@@ -149,7 +156,7 @@ class Levels:
         other._sums = {**self._sums}
         other._sums[cell] = self._sums.get(cell, Sums()) - contribution(execution)
         by_unit = {**self._values[cell]}
-        unit = outcome.metric_type, outcome.currency
+        unit = unit_of(outcome)
         by_unit[unit] = by_unit.get(unit, ValueSums()) - value_contribution(outcome)
         other._values = defaultdict(dict, {**self._values, cell: by_unit})
         return other

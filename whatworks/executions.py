@@ -10,12 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, exists, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from whatworks import catalogue, clock, db, errors, profiles, step_notes
+from whatworks import catalogue, clock, db, errors, impressions, profiles, step_notes
 from whatworks.lifecycle import OPEN, STEPS_WITHOUT_GUIDE, Event, Execution, advance, from_row
-from whatworks.models import ExecutionEvent, Recommendation, WorkflowExecution
+from whatworks.models import ExecutionEvent, WorkflowExecution
 from whatworks.store import entitlements
 
 DAY: Final = 86_400.0
@@ -56,9 +56,19 @@ _LIST: Final = db.Query(
     .order_by(_E.touched_at.desc().nulls_last(), _E.id.desc())
     .limit(bindparam("limit"))
 )
+# Whoever left a run open in the old shop was never told of a window; theirs began at the upgrade.
+_JUST_IMPORTED: Final = exists().where(
+    ExecutionEvent.user_id == _E.user_id,
+    ExecutionEvent.execution_id == _E.id,
+    ExecutionEvent.kind == "imported",
+    ExecutionEvent.at >= bindparam("before"),
+)
 _STALE: Final = db.Query(
     _COLUMNS.where(
-        _E.status.in_(OPEN), _E.touched_at < bindparam("before"), _E.user_id.is_not(None)
+        _E.status.in_(OPEN),
+        or_(_E.touched_at.is_(None), _E.touched_at < bindparam("before")),
+        _E.user_id.is_not(None),
+        ~_JUST_IMPORTED,
     )
     .order_by(_E.touched_at)
     .limit(bindparam("limit"))
@@ -94,16 +104,6 @@ _EVENTS: Final = db.Query(
     )
     .order_by(ExecutionEvent.id)
 )
-_IMPRESSION: Final = db.Query(
-    select(Recommendation.id)
-    .where(
-        Recommendation.user_id == bindparam("user_id"),
-        Recommendation.workflow_name == bindparam("workflow_name"),
-        Recommendation.created_at > bindparam("after"),
-    )
-    .order_by(Recommendation.clicked.desc(), Recommendation.created_at.desc())
-    .limit(1)
-)
 
 
 def start(
@@ -113,6 +113,7 @@ def start(
     total_steps: int | None = None,
     *,
     enforce_plan: bool = True,
+    actor: str = "owner",
 ) -> Change:
     """Begin the current version of a workflow, with the person's segment frozen as it is now.
 
@@ -138,12 +139,11 @@ def start(
         market=profile.market,
         skill_level=profile.skill_level,
         country=profile.country,
-        recommendation_id=session.value(
-            _IMPRESSION, user_id=user_id, workflow_name=workflow_name, after=now - DAY
-        ),
+        recommendation_id=impressions.leading_to(session, user_id, workflow_name, now - DAY),
     )
     _insert(session, execution)
-    _append(session, execution, Event("started", now))
+    _append(session, execution, Event("started", now, actor))
+    impressions.follow(session, execution)
     return Change(None, execution)
 
 
@@ -269,8 +269,11 @@ def record_verdict(
 ) -> Change:
     """What the verdict bar does: log how a step went and, when it worked, move on past it.
 
-    Raises as `record_step`.
+    A step that is done already does not work twice. Raises as `record_step`.
     """
+    before = lock(session, user_id, execution_id)
+    if before.is_open and result == "worked" and step <= before.steps_completed and not note:
+        return Change(before, before)
     logged = record_step(session, user_id, execution_id, step=step, result=result, note=note)
     if result != "worked" or step <= logged.after.steps_completed:
         return logged
@@ -305,19 +308,21 @@ def abandon(
     return _record(session, before, Event("abandoned", clock.timestamp(), actor))
 
 
-def resume(session: db.Session, user_id: str, execution_id: str) -> Change:
+def resume(session: db.Session, user_id: str, execution_id: str, *, actor: str = "owner") -> Change:
     """Open an abandoned execution again. Raises NotFound, Conflict (completed)."""
     before = lock(session, user_id, execution_id)
     if before.is_open:
         return Change(before, before)
     if before.status == "completed":
         raise _closed(before)
-    return _record(session, before, Event("resumed", clock.timestamp()))
+    return _record(session, before, Event("resumed", clock.timestamp(), actor))
 
 
-def record_outcome(session: db.Session, execution: Execution, outcome_id: str, at: float) -> None:
+def record_outcome(
+    session: db.Session, execution: Execution, outcome_id: str, at: float, actor: str
+) -> None:
     """Append that an outcome was reported; the state does not change."""
-    _append(session, execution, Event("outcome", at, reference_id=outcome_id))
+    _append(session, execution, Event("outcome", at, actor, reference_id=outcome_id))
 
 
 def expire(session: db.Session, before: float, limit: int = 500) -> list[Change]:
@@ -330,6 +335,8 @@ def expire(session: db.Session, before: float, limit: int = 500) -> list[Change]
 def _record(session: db.Session, before: Execution, event: Event) -> Change:
     after = advance(before, event)
     _append(session, before, event)
+    if after.status != before.status:
+        impressions.follow(session, after)
     session.run(
         _UPDATE,
         the_user=after.user_id,
@@ -367,9 +374,7 @@ def _append(session: db.Session, execution: Execution, event: Event) -> None:
 def _adds_nothing(session: db.Session, execution: Execution, notes: str | None) -> bool:
     if not notes:
         return True
-    found = step_notes.list_for(session, execution.user_id, execution.id)
-    written = [note.text for note in found if note.step is None]
-    return bool(written) and written[-1] == notes
+    return step_notes.newest(session, execution) == notes
 
 
 def _require_open(execution: Execution) -> None:

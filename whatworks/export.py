@@ -80,7 +80,7 @@ TABLES: Final = {
             _W.workflow_name,
             _W.market,
             _W.skill_level,
-            _W.success_rate,
+            _W.success_rate.label("raw_success_rate"),
             _W.avg_outcome_value,
             _W.completion_time_hours,
             _W.data_points,

@@ -28,15 +28,16 @@ class Key:
 
 
 class Replayed(Exception):  # noqa: N818 - an answer, not an error
-    """The request was answered before; `body` is that answer."""
+    """The request was answered before; `body` is that answer, `at` when it was given."""
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes, at: float) -> None:
         super().__init__()
         self.body = body
+        self.at = at
 
 
 _GET: Final = db.Query(
-    select(IdempotencyKey.request_hash, IdempotencyKey.answer).where(
+    select(IdempotencyKey.request_hash, IdempotencyKey.answer, IdempotencyKey.created_at).where(
         IdempotencyKey.user_id == bindparam("user_id"),
         IdempotencyKey.key_hash == bindparam("key_hash"),
     )
@@ -104,4 +105,4 @@ def _raise_if_kept(session: db.Session, key: Key) -> None:
             "This Idempotency-Key was used for another request; choose a new one.",
             code="idempotency_key_reused",
         )
-    raise Replayed((row.answer or "").encode())
+    raise Replayed((row.answer or "").encode(), row.created_at)

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 OPEN: Final = ("started", "in_progress")
-STATUSES: Final = (*OPEN, "completed", "abandoned")
+CLOSED: Final = ("completed", "abandoned")
+STATUSES: Final = (*OPEN, *CLOSED)
 STEPS_WITHOUT_GUIDE: Final = 5
 MAX_STEPS: Final = 200
 
@@ -74,10 +75,10 @@ def advance(state: Execution, event: Event) -> Execution:
     if event.kind == "imported":
         return replace(
             state,
-            status=event.result or state.status,
+            status=_begun(event.result, event.steps_completed or 0),
             steps_completed=event.steps_completed or 0,
             completed_at=event.at if event.result == "completed" else None,
-            touched_at=event.at,
+            touched_at=event.at if event.result in CLOSED else state.started_at,
         )
     if event.kind in ("outcome", "noted"):  # these neither move nor reopen anything
         return state
@@ -122,25 +123,34 @@ def from_row(row: Any) -> Execution:
     total = min(total or STEPS_WITHOUT_GUIDE, MAX_STEPS)
     steps = row.steps_completed if _is_count(row.steps_completed) else 0
     steps = max(0, min(steps, total))
-    known = row.status if row.status in STATUSES else None
+    known = (
+        row.status if row.status in STATUSES and not (row.status == "started" and steps) else None
+    )
     return Execution(
         id=row.id,
         user_id=row.user_id or "",
-        workflow_name=row.workflow_name or "",
+        workflow_name=_text(row.workflow_name),
         workflow_version=row.workflow_version,
-        status=known or ("in_progress" if steps else "started"),
+        status=_begun(known, steps),
         steps_completed=steps,
         total_steps=total,
         started_at=_time(row.started_at),
         completed_at=_time(row.completed_at),
         touched_at=_time(row.touched_at),
-        goal=row.goal or "",
-        market=row.market or "",
-        skill_level=row.skill_level or "",
-        country=row.country or "",
+        goal=_text(row.goal),
+        market=_text(row.market),
+        skill_level=_text(row.skill_level),
+        country=_text(row.country),
         recommendation_id=row.recommendation_id,
-        old_notes=(row.execution_notes or "").strip(),
+        old_notes=_text(row.execution_notes).strip(),
     )
+
+
+def _begun(status: str | None, steps: int) -> str:
+    """Old runs may be called started long after their first steps, or nothing at all."""
+    if status in (None, "started"):
+        return "in_progress" if steps else "started"
+    return status
 
 
 def _is_count(value: object) -> bool:
@@ -149,3 +159,7 @@ def _is_count(value: object) -> bool:
 
 def _time(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and 0 <= value < 1e11 else None
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

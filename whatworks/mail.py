@@ -91,7 +91,8 @@ class Mailer:
         message["Date"] = formatdate(clock.timestamp())
         message["Message-ID"] = make_msgid(domain=_domain(self._sender))
         message["Auto-Submitted"] = "auto-generated"
-        message.set_content(text)
+        # Plain lines, so that a link can be copied from the file of the outbox as well.
+        message.set_content(text, cte="7bit" if text.isascii() else "8bit")
         with self._lock:
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._loop, name="mailer", daemon=True)

@@ -56,6 +56,7 @@ class Email(Base):
     email: Mapped[str] = mapped_column(String, primary_key=True)
     user_id: Mapped[str] = mapped_column(String, index=True)
     created_at: Mapped[float] = mapped_column(Float)
+    verified_at: Mapped[float | None] = mapped_column(Float)  # when its owner first proved it
 
 
 class Session(Base):

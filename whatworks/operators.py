@@ -64,13 +64,18 @@ def claim(session: db.Session, email: str, token: str, key: str) -> str:
         skill_level="advanced",
         country="IN",
     )
+    sessions.prove_address(session, profile.id)  # the printed link proves more than a mail would
     grant(session, profile.id, by="first start")
     return profile.id
 
 
 def grant(session: db.Session, user_id: str, *, by: str) -> None:
-    """Make a person an operator; doing it twice changes nothing. Raises NotFound."""
+    """Make a person an operator; doing it twice changes nothing. Raises NotFound.
+
+    Credentials made before their address was proved end, and they sign in by mail.
+    """
     profiles.get(session, user_id)
+    sessions.prove_address(session, user_id)
     session.run(_INSERT, user_id=user_id, granted_at=clock.timestamp(), granted_by=by)
 
 

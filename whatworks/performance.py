@@ -44,6 +44,7 @@ from whatworks.sums import (
     ValueSums,
     cell_of,
     contribution,
+    unit_of,
     value_contribution,
 )
 
@@ -71,6 +72,7 @@ _TYPICAL_VALUE: Final = (
         _S.market == _W.market,
         _S.skill_level == _W.skill_level,
         _S.reports > 0,
+        _S.metric_type != "custom",
     )
     .order_by(_S.reports.desc(), case(METRIC_ORDER, value=_S.metric_type), _S.currency)
     .limit(1)
@@ -247,8 +249,8 @@ def _fold_outcome(session: db.Session, change: OutcomeChange) -> None:
     before, after = change.before, change.after
     if before is not None and outcomes.is_countable(before):
         less = ValueSums() - value_contribution(before)
-        _add_value(session, cell, (before.metric_type, before.currency), less)
-    _add_value(session, cell, (after.metric_type, after.currency), value_contribution(after))
+        _add_value(session, cell, unit_of(before), less)
+    _add_value(session, cell, unit_of(after), value_contribution(after))
     _update(session, cell, Sums(reported=int(change.is_first)))
 
 
@@ -338,7 +340,7 @@ def _count_values(
         outcome = outcomes.from_row(row)
         if outcomes.is_countable(outcome):
             cell = row.workflow_name, row.market, row.skill_level
-            totals[cell, (outcome.metric_type, outcome.currency)] += value_contribution(outcome)
+            totals[cell, unit_of(outcome)] += value_contribution(outcome)
         if done % 10_000 == 0:
             progress(10_000)
     return totals

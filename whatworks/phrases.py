@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import Final
 
@@ -9,6 +10,7 @@ from babel.numbers import format_currency, format_decimal
 
 from whatworks import outcomes
 
+UNKNOWN: Final = "—"  # what an old row holds where no number can be read
 LAKHS: Final = frozenset({"INR", "PKR", "BDT", "NPR"})  # written 12,34,567
 LOCALES: Final = {"USD": "en_US", "GBP": "en_GB", "EUR": "en_IE", "AUD": "en_AU", "CAD": "en_CA"}
 MARKETS: Final = {
@@ -27,8 +29,8 @@ def money(value: float | None, currency: str | None) -> str:
     >>> money(4800.0, "INR"), money(1234567.5, "INR"), money(20.0, "USD")
     ('₹4,800', '₹12,34,567.50', '$20')
     """
-    if value is None:
-        return ""
+    if value is None or not math.isfinite(value):
+        return "" if value is None else UNKNOWN
     code = currency or ""
     if value == round(value):
         pattern = "¤#,##,##0" if code in LAKHS else "¤#,##0"
@@ -51,7 +53,9 @@ def quantity(value: float, unit: str) -> str:
 
 def number(value: float | None) -> str:
     """A plain number with at most two decimals."""
-    return "" if value is None else format_decimal(value, format="#,##0.##", locale="en")
+    if value is None or not math.isfinite(value):
+        return "" if value is None else UNKNOWN
+    return format_decimal(value, format="#,##0.##", locale="en")
 
 
 def minutes(value: float | None) -> str:

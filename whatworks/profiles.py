@@ -61,12 +61,10 @@ def create(
     """A new person; `email` is already normalised. Raises Conflict when the address is taken."""
     now = clock.timestamp()
     user_id = clock.new_id()
-    if not session.run(_CLAIM_EMAIL, email=email, user_id=user_id, created_at=now):
-        raise errors.Conflict(
-            "This e-mail address is already registered; sign in instead.",
-            code="email_taken",
-            fields={"email": "already registered"},
-        )
+    if not session.run(
+        _CLAIM_EMAIL, email=email, user_id=user_id, created_at=now, verified_at=None
+    ):
+        raise taken()
     profile = Profile(user_id, email, goal, market, skill_level, country, now, now)
     session.run(
         _INSERT,
@@ -80,6 +78,15 @@ def create(
         updated_at=now,
     )
     return profile
+
+
+def taken() -> errors.Conflict:
+    """The address belongs to somebody already."""
+    return errors.Conflict(
+        "This e-mail address is already registered; sign in instead.",
+        code="email_taken",
+        fields={"email": "already registered"},
+    )
 
 
 def find(session: db.Session, user_id: str) -> Profile | None:
@@ -129,11 +136,15 @@ def _profile(row: Any) -> Profile:
     """Old rows hold NULLs; a page must never stumble over one."""
     return Profile(
         id=row.id,
-        email=row.email or "",
-        goal=row.goal or "",
-        market=row.market or "",
-        skill_level=row.skill_level or "",
-        country=row.country or "",
+        email=_text(row.email),
+        goal=_text(row.goal),
+        market=_text(row.market),
+        skill_level=_text(row.skill_level),
+        country=_text(row.country),
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

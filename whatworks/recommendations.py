@@ -127,8 +127,14 @@ def find_current(session: db.Session, user_id: str, limit: int) -> list[Impressi
 
 
 def draw(session: db.Session, user_id: str, limit: int) -> list[Impression]:
-    """Rank anew, store what is shown and return it. Raises NotFound (person)."""
-    profile = profiles.get(session, user_id)
+    """Rank anew, store what is shown and return it; of several at once only one draws.
+
+    Raises NotFound (person).
+    """
+    profile = profiles.lock(session, user_id)
+    drawn = find_current(session, user_id, limit)
+    if drawn is not None:
+        return drawn
     candidates = rank(session, profile)[:limit]
     if not candidates:
         return []
@@ -212,8 +218,18 @@ def _candidate(profile: Profile, workflow: Workflow, levels: Levels) -> Candidat
 
 def _finished(found: Evidence) -> str:
     count = found.sums.count
-    who = phrases.people(count.trials, found.market, found.skill_level)
-    return f"{count.successes} of {count.trials} {who} finished this"
+    return f"{count.successes} of {count.trials} {counted(found)} finished this"
+
+
+def counted(found: Evidence) -> str:
+    """Who or what the counts are: people where everybody ran it once, else runs by people."""
+    sums = found.sums
+    who = phrases.people(
+        sums.count.trials if sums.started == sums.people else sums.people,
+        found.market,
+        found.skill_level,
+    )
+    return who if sums.started == sums.people else f"runs by {sums.people} {who}"
 
 
 def _typical(found: Evidence) -> str:
@@ -269,6 +285,7 @@ def _shown(candidate: Candidate, rank: int, now: float) -> Impression:
             {
                 "market": found.market,
                 "skill_level": found.skill_level,
+                "counted": counted(found),
                 "people": found.sums.people,
                 "pending": found.sums.pending,
                 "completed": found.sums.completed,

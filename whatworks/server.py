@@ -18,7 +18,17 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
-from whatworks import app, catalogue, db, errors, jobs, migrations, operators, settings
+from whatworks import (
+    app,
+    catalogue,
+    db,
+    errors,
+    evidence,
+    jobs,
+    migrations,
+    operators,
+    settings,
+)
 from whatworks.settings import Settings
 
 Say = Callable[[str], None]
@@ -68,8 +78,10 @@ def prepare(chosen: Settings, say: Say) -> Settings:
     database = db.Database(chosen.url)
     try:
         say(f"Catalogue  {_load_catalogue(database)}")
+        if database.read(evidence.has_uncounted):
+            say("Evidence   older runs are not counted yet; `whatworks rebuild` counts them")
         if not database.read(operators.any_exist):
-            say(f"Operator   none yet; sign up, then open this once: {claim_link(chosen)}")
+            say(f"Operator   none yet; open this once to become one: {claim_link(chosen)}")
     finally:
         database.close()
     if chosen.is_demo:

@@ -17,7 +17,7 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from whatworks import clock, db, errors, profiles
-from whatworks.models import Operator, Session
+from whatworks.models import Email, Operator, Session
 from whatworks.profiles import Profile
 
 DAY: Final = 86_400.0
@@ -52,6 +52,11 @@ _FIND: Final = db.Query(
     )
     .outerjoin(Operator, Operator.user_id == Session.user_id)
     .where(Session.user_id == bindparam("user_id"), Session.id == bindparam("id"))
+)
+_PROVE: Final = db.Query(
+    update(Email)
+    .where(Email.user_id == bindparam("the_user"), Email.verified_at.is_(None))
+    .values(verified_at=bindparam("now"))
 )
 _LIST: Final = db.Query(
     select(
@@ -151,6 +156,16 @@ def find(session: db.Session, token: str) -> Credential | None:
     if row is None or row.revoked_at is not None or row.expires_at <= clock.timestamp():
         return None
     return _credential(row, is_operator=row.operator_id is not None)
+
+
+def prove_address(session: db.Session, user_id: str) -> None:
+    """The person has shown that the address is theirs.
+
+    The first time, every credential made before ends: whoever signed up with somebody else's
+    address must not stay signed in once its owner arrives.
+    """
+    if session.run(_PROVE, the_user=user_id, now=clock.timestamp()):
+        revoke_all(session, user_id)
 
 
 def list_(session: db.Session, user_id: str) -> list[Credential]:

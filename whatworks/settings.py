@@ -49,7 +49,7 @@ class Settings:
     workers: int = _setting(
         0, "Server processes. 0: one on SQLite (one writer), one per core on PostgreSQL."
     )
-    threads: int = _setting(16, "Threads per process; waiting writes share a commit.")
+    threads: int = _setting(64, "Threads per process; waiting writes share a commit.")
     rate_limits: bool = _setting(True, "`off` only for load tests.")
     trusted_proxies: int = _setting(
         0, "How many proxies in front may set X-Forwarded-For and X-Forwarded-Proto."
@@ -194,6 +194,8 @@ def _validate(settings: Settings) -> None:
         )
     if not 0 <= settings.port < 65_536:
         raise BadSetting("PORT must be between 0 and 65535.")
+    if settings.public_url and not re.match(r"https?://[^/]+", settings.public_url):
+        raise BadSetting("WHATWORKS_PUBLIC_URL has to start with http:// or https://.")
     if settings.plan_limits not in {"enforce", "observe"}:
         raise BadSetting("WHATWORKS_PLAN_LIMITS is neither enforce nor observe.")
     if settings.secret_key and len(settings.secret_key) < 32:

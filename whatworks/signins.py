@@ -12,14 +12,16 @@ import secrets
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from whatworks import clock, db, errors, profiles
+from whatworks import clock, db, errors, profiles, sessions
 from whatworks.models import SignIn
 
 LIFETIME: Final = 600.0
 TRIES: Final = 5
+HOUR: Final = 3600.0
+TRIES_AN_HOUR: Final = 20  # of one address, over all its codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,11 @@ class Challenge:
 
 
 _INSERT: Final = db.Query(insert(SignIn))
+_WRONG: Final = db.Query(
+    select(func.sum(SignIn.tries)).where(
+        SignIn.email == bindparam("email"), SignIn.created_at > bindparam("since")
+    )
+)
 _GET: Final = db.Query(
     select(
         SignIn.id,
@@ -87,8 +94,11 @@ def spend_code(session: db.Session, challenge_id: str, code: str, key: str) -> s
     and not an error.
     """
     row = session.first(_GET, id=challenge_id)
-    if row is None or not _is_open(row) or row.tries >= TRIES:
+    if row is None or not _is_open(row):
         raise _gone()
+    recent = session.value(_WRONG, email=row.email, since=clock.timestamp() - HOUR) or 0
+    if row.tries >= TRIES or recent >= TRIES_AN_HOUR:
+        raise errors.Gone("Too many wrong codes; ask for a new mail.", code="too_many_wrong_codes")
     given = _code_hash(key, row.id, "".join(c for c in code if c.isdigit()))
     if not hmac.compare_digest(row.code_hash, given):
         session.run(update(SignIn).where(SignIn.id == row.id).values(tries=SignIn.tries + 1))
@@ -105,6 +115,7 @@ def _spend(session: db.Session, challenge_id: str, email: str) -> str:
     profile = profiles.find_by_email(session, email)
     if profile is None:
         raise _gone()
+    sessions.prove_address(session, profile.id)
     session.run(update(SignIn).where(SignIn.id == challenge_id).values(used_at=clock.timestamp()))
     return profile.id
 

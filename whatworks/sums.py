@@ -110,6 +110,7 @@ class ValueSums:
 
 
 SUM_NAMES: Final = tuple(f.name for f in fields(Sums))
+SMALLEST: Final = 0.01  # less than a hundredth of anything is nothing
 METRIC_ORDER: Final = {metric: place for place, metric in enumerate(outcomes.METRICS)}
 VALUE_NAMES: Final = tuple(f.name for f in fields(ValueSums))
 
@@ -137,13 +138,19 @@ def contribution(execution: Execution | None) -> Sums:
     )
 
 
+def unit_of(outcome: Outcome) -> Unit:
+    """Where an outcome is summed; what people call their own units is not published."""
+    custom = outcome.metric_type == "custom"
+    return outcome.metric_type, "count" if custom else outcome.currency
+
+
 def value_contribution(outcome: Outcome) -> ValueSums:
     """What one outcome adds to its cell, metric and currency."""
-    sample = LogSample.of(outcome.value) if outcome.value > 0 else LogSample()
+    sample = LogSample.of(outcome.value) if outcome.value >= SMALLEST else LogSample()
     return ValueSums(
         reports=1,
         zeros=1 - sample.n,
-        proofs=int(outcome.proof_type not in (None, "none", "")),
+        proofs=int(outcome.has_proof),
         verified=int(outcome.verified),
         value_log=sample.total,
         value_log_squared=sample.squares,
@@ -152,7 +159,7 @@ def value_contribution(outcome: Outcome) -> ValueSums:
 
 def most_reported(reports: Mapping[Unit, int]) -> Unit | None:
     """Ties go to the metric named first in METRICS, then to the currency first by name."""
-    counted = {unit: n for unit, n in reports.items() if n > 0}
+    counted = {unit: n for unit, n in reports.items() if n > 0 and unit[0] != "custom"}
     if not counted:
         return None
     return min(counted, key=lambda u: (-counted[u], METRIC_ORDER[u[0]], u[1]))

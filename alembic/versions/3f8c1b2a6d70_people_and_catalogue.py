@@ -82,6 +82,7 @@ def _create_people() -> sa.Table:
         sa.Column("email", sa.String(), nullable=False),
         sa.Column("user_id", sa.String(), nullable=False),
         sa.Column("created_at", sa.Float(), nullable=False),
+        sa.Column("verified_at", sa.Float()),
         sa.PrimaryKeyConstraint("email"),
         sqlite_with_rowid=False,
     )

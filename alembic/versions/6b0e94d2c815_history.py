@@ -200,7 +200,10 @@ def _import_history(bind: sa.Connection) -> None:
     op.execute(
         "INSERT INTO execution_events"
         " (user_id, id, execution_id, kind, at, actor, steps_completed, result)"
-        f" SELECT user_id, {NEW_ID[bind.dialect.name]}, id, 'imported', coalesce(touched_at, 0),"
+        f" SELECT user_id, {NEW_ID[bind.dialect.name]}, id, 'imported',"
+        # The window of those still open begins with the upgrade: nobody had told them of one.
+        f" CASE WHEN status IN ('completed', 'abandoned') THEN coalesce(touched_at, 0)"
+        f" ELSE {time.time():.3f} END,"
         f" 'system', CASE WHEN {FINITE.format('steps_completed')} THEN steps_completed END, status"
         " FROM workflow_executions WHERE user_id IS NOT NULL"
     )
@@ -245,10 +248,8 @@ def _derived(dialect: str) -> dict[str, str]:
     """New columns of an old execution `e` of person `p`: only what can be relied on."""
     known = KNOWN | {"country": COUNTRY[dialect]}
     derived = {name: f"CASE WHEN {test} THEN p.{name} END" for name, test in known.items()}
-    # Whoever left a run open was never told of a window; theirs begins with the upgrade.
     derived["touched_at"] = (
-        f"CASE WHEN e.status NOT IN ('completed', 'abandoned') THEN {time.time():.3f}"
-        f" WHEN {FINITE.format('e.completed_at')} THEN e.completed_at"
+        f"CASE WHEN {FINITE.format('e.completed_at')} THEN e.completed_at"
         f" WHEN {FINITE.format('e.started_at')} THEN e.started_at END"
     )
     return derived

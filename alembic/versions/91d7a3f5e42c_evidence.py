@@ -70,9 +70,40 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["user_profiles.id"]),
     )
 
+    _protect_outcomes(op.get_bind())
+
+
+REPORTED = "user_id, id, execution_id, metric_type, value, currency, timestamp, note, supersedes_id"
+
+
+def _protect_outcomes(bind: sa.Connection) -> None:
+    """What was reported stays as it was reported; only its review and its proofs may follow."""
+    if bind.dialect.name == "postgresql":
+        op.execute(
+            "CREATE TRIGGER outcomes_stay BEFORE DELETE OR TRUNCATE ON outcomes"
+            " FOR EACH STATEMENT EXECUTE FUNCTION whatworks_refuse_change()"
+        )
+        op.execute(
+            f"CREATE TRIGGER outcomes_unchanged BEFORE UPDATE OF {REPORTED} ON outcomes"
+            " FOR EACH STATEMENT EXECUTE FUNCTION whatworks_refuse_change()"
+        )
+        return
+    refuse = "BEGIN SELECT RAISE(ABORT, 'outcomes are corrected by new ones'); END"
+    op.execute(f"CREATE TRIGGER outcomes_stay BEFORE DELETE ON outcomes {refuse}")
+    op.execute(
+        f"CREATE TRIGGER outcomes_unchanged BEFORE UPDATE OF {REPORTED} ON outcomes {refuse}"
+    )
+
+
+def _release_outcomes(bind: sa.Connection) -> None:
+    on_table = " ON outcomes" if bind.dialect.name == "postgresql" else ""
+    for trigger in ("outcomes_stay", "outcomes_unchanged"):
+        op.execute(f"DROP TRIGGER {trigger}{on_table}")
+
 
 def downgrade() -> None:
     """Back to the old columns; counts, sums, slates and what belongs to them are lost."""
+    _release_outcomes(op.get_bind())
     op.drop_table("slates")
     op.drop_table("outcome_sums")
     op.drop_index("ix_recommendations_slate", "recommendations")

@@ -23,7 +23,7 @@ FLOORS: Final = (
     "errors clock settings models guide guide_page guide_fields guide_markdown lifecycle stats",
     "guide_parser guide_import api_docs mail db",
     "catalogue profiles idempotency sessions signins operators",
-    "step_notes store totals legacy export",
+    "step_notes impressions store totals legacy export",
     "executions migrations",
     "outcomes",
     "sums phrases",

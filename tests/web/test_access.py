@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 
 from tests import people
 from tests.people import Person
-from whatworks import db, models, operators, sessions
+from whatworks import db, models, sessions
 from whatworks.web import identity
 
 # Anybody may; where these change anything, what they ask for in return is tested elsewhere.
@@ -206,9 +206,9 @@ def rows_of(database: db.Database, user_id: str) -> dict[str, list[str]]:
 
 def leaks(app: Flask) -> list[str]:
     """Every way in which somebody gets at, changes, or learns of what is not theirs."""
-    owner, other, boss = (people.sign_up(app) for _ in range(3))
+    owner, other = (people.sign_up(app) for _ in range(2))
     database = people.platform(app).database
-    database.write(operators.grant, boss.user_id, by="test")  # a browser of theirs is not a key
+    boss = people.operator(app)  # a browser of theirs is not a key
     nobody = (app.test_client(), ids_of(other, "open"))
     callers = {
         "anonymous": nobody,
@@ -364,8 +364,7 @@ def test_stale_cookie_is_refused_by_doors_and_ignored_by_pages(app: Flask) -> No
 
 
 def test_operators_pages(app: Flask, person: Callable[..., Person]) -> None:
-    asha, boss = person(), person()
-    people.platform(app).database.write(operators.grant, boss.user_id, by="test")
+    asha, boss = person(), people.operator(app)
     for method, rule in OPERATORS:
         absent = seen(asha.client.open(f"{rule}-absent", method=method), f"{rule}-absent")
         got = seen(asha.client.open(rule, method=method), rule)

@@ -161,7 +161,7 @@ def test_private_doors_say_so(document: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("shared_app", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("count", [300, pytest.param(2000, marks=pytest.mark.drill)])
+@pytest.mark.parametrize("count", [2000])
 def test_no_5xx_and_no_undeclared_answer(
     app: Flask, person: Callable[..., Person], count: int
 ) -> None:

@@ -63,7 +63,7 @@ class Connector:
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
-            "cache_size=-65536",
+            f"cache_size={-65536 if writer else -8192}",
             "wal_autocheckpoint=4000",
             f"query_only={'OFF' if writer else 'ON'}",
         ):

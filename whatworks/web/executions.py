@@ -39,7 +39,7 @@ class ProgressBody(msgspec.Struct):
     """How many steps are done now."""
 
     steps_completed: fields.Steps
-    notes: fields.Text | None = None
+    notes: fields.Note | None = None
 
 
 class ProgressAnswer(msgspec.Struct):
@@ -56,7 +56,7 @@ class LogEntry(msgspec.Struct):
 
     step: fields.StepNumber
     result: fields.StepResult
-    note: fields.Text | None = None
+    note: fields.Note | None = None
     seconds_spent: fields.Seconds | None = None
 
 
@@ -144,6 +144,7 @@ def start(body: Start) -> Response:
         body.workflow_name,
         body.total_steps,
         enforce_plan=http.platform().settings.plan_limits == "enforce",
+        actor=identity.actor(),
     )
     return http.reply(answer, 201)
 
@@ -185,7 +186,7 @@ def progress(execution_id: str, body: ProgressBody) -> ProgressAnswer:
         execution_id,
         body.steps_completed,
         body.notes,
-        actor=_actor(),
+        actor=identity.actor(),
     )
     return _progress(change)
 
@@ -211,7 +212,7 @@ def log(execution_id: str, body: LogEntry) -> Response:
         result=body.result,
         note=body.note,
         seconds_spent=body.seconds_spent,
-        actor=_actor(),
+        actor=identity.actor(),
     )
     return http.reply(answer, 201)
 
@@ -226,7 +227,7 @@ def abandon(execution_id: str) -> ProgressAnswer:
         executions.abandon,
         identity.owner_of_execution(execution_id),
         execution_id,
-        actor=_actor(),
+        actor=identity.actor(),
     )
     return _progress(change)
 
@@ -247,12 +248,9 @@ def resume(execution_id: str) -> Response:
         executions.resume,
         owner,
         execution_id,
+        actor=identity.actor(),
     )
     return http.reply(answer)
-
-
-def _actor() -> str:
-    return "operator" if identity.may_act_for_others() else "owner"
 
 
 def _started(change: Change) -> Started:

@@ -64,9 +64,11 @@ def progress(execution_id: str) -> Response | tuple[Response, int]:
         given,
     )
     after = http.read(executions.get, person.id, execution_id)
-    if after.status == "completed":
+    if after.status == "completed" and given.result in ("worked", "next"):
         return pages.go(f"/outcome/{execution_id}")
-    return pages.go(f"/executor/{execution_id}#step-{after.current_step}")
+    moved = given.result in ("worked", "next")
+    step = after.current_step if moved else given.step
+    return pages.go(f"/executor/{execution_id}#step-{step}", _said(given, after))
 
 
 @site.post("/executor/<execution_id>/resume")
@@ -83,6 +85,15 @@ def abandon(execution_id: str) -> Response:
     person = identity.require_person()
     http.write(performance.folded, executions.abandon, person.id, execution_id)
     return pages.go(f"/executor/{execution_id}")
+
+
+def _said(given: Verdict, after: Execution) -> str:
+    """What was done, for the next page to say."""
+    if given.result in ("worked", "next"):
+        return f"Step {given.step} is done." if given.step < after.total_steps else "All done."
+    if given.reason:
+        return f"Kept: step {given.step} failed. Try it again, or go on without it."
+    return "Your note is saved."
 
 
 def _judge(session: db.Session, user_id: str, execution_id: str, given: Verdict) -> Change:

@@ -30,6 +30,10 @@ def _email_problem(given: str) -> str | None:
     return None
 
 
+def _line_problem(given: str) -> str | None:
+    return "give one line" if "\n" in given else None
+
+
 def _country_problem(given: str) -> str | None:
     return None if given.upper() in outcomes.COUNTRIES else "give a country code such as IN or US"
 
@@ -59,6 +63,7 @@ Name = Annotated[
 Text = Annotated[
     str, Meta(min_length=1, max_length=10_000, description="text of 1 to 10,000 characters")
 ]
+Note = Annotated[str, Meta(max_length=10_000, description="text of at most 10,000 characters")]
 Link = Annotated[
     str,
     Meta(
@@ -73,6 +78,7 @@ Unit = Annotated[
     Meta(
         pattern="^[A-Za-z][A-Za-z0-9 %/_-]{0,15}$",
         description="an ISO 4217 code such as INR, or a unit of at most 16 letters",
+        extra={"check": _line_problem},
     ),
 ]
 SixDigits = Annotated[
@@ -92,5 +98,7 @@ Limit = Annotated[int, Meta(ge=1, le=50, description="a whole number from 1 to 5
 
 def normal_email(given: str) -> str:
     """The form in which a valid address is unique."""
-    found = email_validator.validate_email(given, check_deliverability=False, test_environment=True)
-    return found.normalized.casefold()
+    found = email_validator.validate_email(
+        given.strip(), check_deliverability=False, test_environment=True
+    )
+    return found.normalized.lower()

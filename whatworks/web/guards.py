@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Iterable
 from typing import Any, Final
 from urllib.parse import urlsplit
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+import email_validator
 from flask import Flask, Response, request
 from flask_limiter import Limiter
 
 from whatworks import errors
 from whatworks.settings import Settings
-from whatworks.web import http, identity
+from whatworks.web import fields, http, identity
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 SIGNED_BY_SENDER: Final = ("/webhook",)  # payment providers prove themselves by a signature
@@ -52,7 +55,13 @@ def register(app: Flask, settings: Settings) -> None:
 
 def address_asked_for() -> str:
     """The e-mail address of a sign-in form, for a limit on mails to one address."""
-    return request.form.get("email", "").strip().casefold()[:254]
+    given = request.form.get("email", "")[:254]
+    try:
+        address = fields.normal_email(given)
+    except email_validator.EmailNotValidError:
+        address = identity.client()
+    key = http.platform().settings.secret_key.encode()
+    return hmac.new(key, address.encode(), hashlib.sha256).hexdigest()  # it may be logged
 
 
 def let_in_whoever_waited(response: Response) -> Response:
@@ -112,4 +121,7 @@ class Hardened:
 
 def _is_ours(origin: str) -> bool:
     own = {request.host, urlsplit(http.platform().settings.address).netloc}
-    return urlsplit(origin).netloc in own
+    try:
+        return urlsplit(origin).netloc in own
+    except ValueError:
+        return False

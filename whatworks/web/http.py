@@ -84,6 +84,7 @@ class Answer:
 
     body: bytes
     replayed: bool
+    at: float = 0.0  # when a kept one was given
 
 
 def once(
@@ -98,7 +99,7 @@ def once(
         key = request_key(caller)
         return Answer(write(idempotency.once, key, encode, verb, *args, **kwargs), replayed=False)
     except idempotency.Replayed as earlier:
-        return Answer(earlier.body, replayed=True)
+        return Answer(earlier.body, replayed=True, at=earlier.at)
 
 
 def look(verb: Callable[Concatenate[db.Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:

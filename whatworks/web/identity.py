@@ -55,6 +55,11 @@ def may_act_for_others() -> bool:
     return caller is not None and _may_act(caller)
 
 
+def actor() -> str:
+    """Who history says did it."""
+    return "operator" if may_act_for_others() else "owner"
+
+
 def person() -> Profile | None:
     """The signed-in person of a page; a stale cookie counts as nobody."""
     if "person" not in g:
@@ -141,7 +146,10 @@ _BROWSERS: Final = (
 
 def client() -> str:
     """The caller's address, as far as declared proxies tell it."""
-    return request.remote_addr or "unknown"
+    address = request.remote_addr or "unknown"
+    if ":" not in address:
+        return address
+    return ":".join(address.split(":")[:4])  # of IPv6 a client commonly has a whole /64
 
 
 def _read_credential() -> Credential | None:
@@ -171,7 +179,7 @@ def _token() -> str | None:
         if scheme.lower() != "bearer" or not token.strip():
             raise errors.BadCredential("Send Authorization: Bearer and the access token.")
         return token.strip()
-    return request.cookies.get(SECURE_COOKIE) or request.cookies.get(COOKIE)
+    return request.cookies.get(COOKIE if is_local() else SECURE_COOKIE) or None
 
 
 def _may_act(caller: Credential) -> bool:

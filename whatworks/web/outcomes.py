@@ -25,7 +25,7 @@ class NewOutcome(msgspec.Struct):
     proof_type: fields.ProofType | None = None
     proof_url: fields.Link | None = None
     proof_id: fields.Id | None = None
-    note: fields.Text | None = None
+    note: fields.Note | None = None
     supersedes_id: fields.Id | None = None
 
 
@@ -90,7 +90,7 @@ def create(body: NewOutcome) -> Response:
         currency=body.currency,
         proof_type=body.proof_type,
         proof_url=body.proof_url,
-        note=body.note,
+        note=body.note or None,
         supersedes_id=body.supersedes_id,
     )
     answer = http.once(
@@ -101,6 +101,7 @@ def create(body: NewOutcome) -> Response:
         user_id,
         body.execution_id,
         report,
+        actor=identity.actor(),
     )
     return http.reply(answer, 201)
 

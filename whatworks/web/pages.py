@@ -25,7 +25,11 @@ COUNTRY_NAMES: Final = sorted(
     ((code, str(babel.Locale("en").territories[code])) for code in outcomes.COUNTRIES),
     key=lambda pair: pair[1],
 )
-GROUPED_NUMBER: Final = re.compile(r"[₹$€£]?\s?\d{1,3}([, \u00a0\u202f]\d{2,3})*(\.\d+)?")
+GAP: Final = "[, \u00a0\u202f]"
+GROUPED_NUMBER: Final = re.compile(
+    rf"[₹$€£]?\s?\d{{1,3}}(?:{GAP}\d{{2,3}})*{GAP}\d{{3}}(?:\.\d+)?"  # 4,800 and 12,34,567.50
+    r"|[₹$€£]\s?\d+(?:\.\d+)?"
+)
 FLASH: Final = "whatworks_flash"
 TITLES: Final = {
     400: "That did not work",
@@ -137,8 +141,8 @@ def read_form(kind: type[S], *numbers: str) -> tuple[S | None, dict[str, str], d
 def plain_number(typed: str) -> str:
     """A number without its currency sign and grouping; any other text as it is.
 
-    >>> plain_number("₹12,34,567.50"), plain_number("4 800"), plain_number("12,5")
-    ('1234567.50', '4800', '12,5')
+    >>> plain_number("₹12,34,567.50"), plain_number("4 800"), plain_number("12,50")
+    ('1234567.50', '4800', '12,50')
     """
     if not GROUPED_NUMBER.fullmatch(typed):
         return typed

@@ -25,8 +25,9 @@ class Cell(msgspec.Struct):
     """One market × skill level.
 
     success_rate (0–100) is an estimate: the cell's counts drawn towards its market and workflow;
-    the counts beside it are exact. avg_outcome_value is the typical (median) value of the metric
-    reported most, likewise drawn towards its parents.
+    the counts beside it are exact. avg_outcome_value is the typical value of the metric reported
+    most (a geometric mean of values above zero; outcomes_zero counts the rest), likewise drawn
+    towards its parents.
     """
 
     market: str

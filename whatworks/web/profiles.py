@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 from flask import Blueprint, Response, request
@@ -14,6 +14,7 @@ from whatworks import clock, errors, profiles, sessions
 from whatworks.profiles import Profile
 from whatworks.web import fields, guards, http, identity, pages
 
+REPLAY_SECONDS: Final = 600.0
 doors = http.Doors("Profiles")
 site = Blueprint("profiles", __name__)
 
@@ -195,6 +196,8 @@ def sign_up(body: NewProfile, *, kind: str) -> tuple[ProfileCreated, bool]:
         skill_level=body.skill_level,
         country=(body.country or "IN").upper(),
     )
+    if answer.replayed and clock.timestamp() - answer.at > REPLAY_SECONDS:
+        raise profiles.taken()  # a retry comes at once; later it may be somebody else's guess
     created = msgspec.json.decode(answer.body, type=ProfileCreated)
     created.access_token = sessions.token_of(created.user_id, secret)
     return created, answer.replayed

@@ -7,6 +7,7 @@ from flask import Blueprint, render_template, request
 from werkzeug.wrappers import Response
 
 from whatworks import errors, operators, sessions, signins
+from whatworks.settings import Settings
 from whatworks.signins import Challenge
 from whatworks.web import fields, guards, http, identity, pages
 
@@ -60,7 +61,7 @@ def begin() -> Response | tuple[Response, int]:
         challenge=challenge.id,
         errors=None,
         next=typed.get("next"),
-        outbox=None if settings.smtp_url else settings.data_dir / "outbox",
+        outbox=_outbox(settings),
     )
 
 
@@ -198,6 +199,13 @@ def start_session(response: Response, user_id: str) -> Response:
 
 def _sign_in(user_id: str, then: str | None) -> Response:
     return start_session(pages.go(pages.local_path(then, HOME)), user_id)
+
+
+def _outbox(settings: Settings) -> str | None:
+    """Where the mail is, for whoever tries this on their own machine; nobody else is told."""
+    if settings.smtp_url or not identity.is_local():
+        return None
+    return str(settings.data_dir / "outbox")
 
 
 def _send(email: str, challenge: Challenge) -> None:

@@ -13,7 +13,7 @@ from whatworks.guide import Guide, Step
 from whatworks.guide import Outcome as GuideOutcome
 from whatworks.lifecycle import Execution
 from whatworks.outcomes import Outcome
-from whatworks.recommendations import Impression
+from whatworks.recommendations import Impression, counted
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class EvidenceView:
     hours: float | None
     reported: int
     proofs: int
+    zeros: int
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class OutcomeLine:
     currency: str
     created_at: float | None
     verified: bool
-    proof_type: str | None
+    has_proof: bool
 
 
 def evidence(found: Evidence) -> EvidenceView:
@@ -92,7 +93,7 @@ def evidence(found: Evidence) -> EvidenceView:
         completed=found.sums.completed,
         closed=found.sums.count.trials,
         pending=found.sums.pending,
-        level=phrases.people(2, found.market, found.skill_level),
+        level=counted(found),
         rate=100 * estimate.mean,
         likely=(100 * estimate.low50, 100 * estimate.high50),
         wide=(100 * estimate.low90, 100 * estimate.high90),
@@ -100,6 +101,7 @@ def evidence(found: Evidence) -> EvidenceView:
         hours=_hours(found),
         reported=found.sums.reported,
         proofs=found.values.proofs,
+        zeros=found.values.zeros,
     )
 
 
@@ -159,7 +161,7 @@ def outcome_line(outcome: Outcome, title: str) -> OutcomeLine:
         currency=outcome.currency,
         created_at=outcome.created_at,
         verified=outcome.verified,
-        proof_type=outcome.proof_type,
+        has_proof=outcome.has_proof,
     )
 
 
@@ -201,7 +203,8 @@ def _stored(numbers: dict[str, Any]) -> EvidenceView:
         completed=numbers.get("completed", 0),
         closed=closed,
         pending=numbers.get("pending", 0),
-        level=phrases.people(2, numbers.get("market"), numbers.get("skill_level")),
+        level=numbers.get("counted")
+        or phrases.people(2, numbers.get("market"), numbers.get("skill_level")),
         rate=100 * numbers.get("rate", 0.5),
         likely=(100 * numbers.get("low50", 0), 100 * numbers.get("high50", 1)),
         wide=(100 * numbers.get("low", 0), 100 * numbers.get("high", 1)),
@@ -209,6 +212,7 @@ def _stored(numbers: dict[str, Any]) -> EvidenceView:
         hours=None,
         reported=0,
         proofs=0,
+        zeros=0,
     )
 
 
