@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import update
+from sqlalchemy import insert, literal, select, update
 
 from tests import people
 from whatworks import catalogue, cli, clock, db, executions, operators, sessions
@@ -330,9 +330,12 @@ def test_exports_are_complete_safe_and_nameless(
     file = tmp_path / "out.csv"
     works(on("export", "--what", "outcomes", "--out", str(file)))
     with file.open(newline="") as opened:
-        (row,) = csv.DictReader(opened)
+        row, spoiled = sorted(
+            csv.DictReader(opened), key=lambda line: line["currency"], reverse=True
+        )
+    assert spoiled["currency"] == "'=1+1"
     assert row["user_id"] == asha.user_id
-    assert row["currency"] == "'=1+1"
+    assert row["currency"] == "pages"
     assert float(row["value"]) == 12.5
     assert row["created_at"].endswith("Z")
     (execution,) = map(json.loads, works(on("export", "--format", "jsonl")).splitlines())
@@ -348,7 +351,20 @@ def test_exports_are_complete_safe_and_nameless(
 
 
 def _spoil(session: db.Session, execution_id: str) -> None:
-    session.run(update(Outcome).where(Outcome.execution_id == execution_id).values(currency="=1+1"))
+    """An old outcome whose unit is a formula."""
+    session.run(
+        insert(Outcome).from_select(
+            ["user_id", "id", "execution_id", "metric_type", "value", "currency"],
+            select(
+                WorkflowExecution.user_id,
+                literal("spoiled"),
+                WorkflowExecution.id,
+                literal("custom"),
+                literal(1.0),
+                literal("=1+1"),
+            ).where(WorkflowExecution.id == execution_id),
+        )
+    )
 
 
 def test_an_export_replaces_its_file_only_when_it_is_complete(run: Run, tmp_path: Path) -> None:

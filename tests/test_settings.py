@@ -33,8 +33,14 @@ def test_defaults_alone_are_enough(tmp_path: Path) -> None:
 def test_every_setting_has_a_variable_and_a_sentence(tmp_path: Path) -> None:
     for field in fields(Settings):
         assert field.metadata["doc"].endswith("."), field.name
-    odd = {"database_url": "postgresql://h/d", "secret_key": KEY, "plan_limits": "observe",
-           "log_level": "debug", "public_url": "https://a.example", "data_dir": str(tmp_path)}  # fmt: skip
+    odd = {
+        "database_url": "postgresql://h/d",
+        "secret_key": KEY,
+        "plan_limits": "observe",
+        "log_level": "debug",
+        "public_url": "https://a.example",
+        "data_dir": str(tmp_path),
+    }
     plain = {bool: "off", int: "7", str: "text", Path: str(tmp_path)}
     texts = {
         f.name: odd.get(f.name, plain.get(type(f.default), str(tmp_path))) for f in fields(Settings)

@@ -169,7 +169,12 @@ def _rows(person: Person) -> Iterator[tuple[type[Any], dict[str, Any]]]:
     yield UserProfile, asdict(profile)
     yield (
         Email,
-        {"email": profile.email, "user_id": profile.id, "created_at": profile.created_at},
+        {
+            "email": profile.email,
+            "user_id": profile.id,
+            "created_at": profile.created_at,
+            "verified_at": profile.created_at,
+        },
     )
     if person.plan != "free":
         yield Grant, _grant(person)

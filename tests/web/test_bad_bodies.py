@@ -181,6 +181,7 @@ BAD: Final[dict[str, list[object]]] = {
         *("https://user@example.com", "https://example.com:port", "https://a.de/" + "x" * 3000),
     ],
     "text": ["x" * 10_001, "é" * 20_000],
+    "text0": ["x" * 10_001, "é" * 20_000],  # may be empty
     "id": ["x" * 101, "nobody", "..", "%00", "' OR 1=1 --", "../../etc/passwd", "0"],
     "step": [201, 2**31, 2**63, 2**64, 2.5, 1.0000001, 6, 199],
     "total": [0, 201, 2**31, 2**63, 2**64, 2.5, 1.0000001],
@@ -192,6 +193,8 @@ def bad_value(kind: str, dice: random.Random) -> object:
     """A value that a field of this kind must not take."""
     kind, optional = kind.rstrip("?"), kind.endswith("?")
     choices = [*BAD[kind], *(NO_NUMBER if kind in ("step", "total", "number") else NO_TEXT)]
+    if kind == "text0":
+        choices.remove("")
     if not optional:
         choices.append(None)
     if kind == "choice" and dice.random() < 0.4:
