@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+from typing import Final
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -30,7 +31,9 @@ from whatworks.web import (
     site,
     workflows,
 )
+from whatworks.web.turnstile import Turnstile
 
+PLACES: Final = 4  # requests that run Python at once, in one process
 DOORS = (
     profiles.doors.blueprint,
     profiles.site,
@@ -65,9 +68,10 @@ def create_app(given: Settings | None = None) -> Flask:
         MAX_CONTENT_LENGTH=chosen.max_body_bytes,
         MAX_FORM_MEMORY_SIZE=chosen.max_body_bytes,
     )
+    turnstile = Turnstile(PLACES, chosen.threads, chosen.max_body_bytes)
     platform = http.Platform(
         settings=chosen,
-        database=db.Database(chosen.url),
+        database=db.Database(chosen.url, aside=turnstile.aside),
         mailer=mail.Mailer(
             mail.carrier(chosen.smtp_url, chosen.data_dir / "outbox"), chosen.mail_from
         ),
@@ -78,7 +82,8 @@ def create_app(given: Settings | None = None) -> Flask:
         app.register_blueprint(blueprint)
     failures.register(app, pages.error)
     pages.register(app)
-    app.wsgi_app = guards.Hardened(app.wsgi_app)  # type: ignore[method-assign]
+    turnstile.app = app.wsgi_app
+    app.wsgi_app = guards.Hardened(turnstile)  # type: ignore[method-assign]
     if chosen.trusted_proxies:
         hops = chosen.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]

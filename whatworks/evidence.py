@@ -28,7 +28,7 @@ from whatworks.sums import (
     value_contribution,
 )
 
-ENOUGH: Final = 5  # known ends from which a level's count is worth quoting
+ENOUGH: Final = 5  # people from whom on a level is worth quoting
 
 _W, _S = WorkflowPerformance, OutcomeSum
 
@@ -52,6 +52,11 @@ class Evidence:
     value: estimates.Estimate | None
     updated_at: float | None
     old: Any = None
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether so many people, and so many known ends, are worth quoting as a count."""
+        return min(self.sums.people, self.sums.count.trials) >= ENOUGH
 
 
 _ROW_COLUMNS: Final = select(
@@ -198,7 +203,7 @@ class Levels:
         """The narrowest level around a person with enough known ends to quote, else everybody."""
         for level in ((market, skill_level), (market, None)):
             found = self.at(*level)
-            if market and found.sums.count.trials >= ENOUGH:
+            if market and found.is_enough:
                 return found
         return self.at()
 

@@ -197,7 +197,7 @@ def reason(workflow: Workflow, profile: Profile, levels: Levels) -> str:
     """
     fit = _fit(workflow, profile)
     found = levels.nearest(profile.market, profile.skill_level)
-    if found.sums.count.trials >= evidence.ENOUGH:
+    if found.is_enough:
         return f"{_finished(found)}{_typical(found)}{fit}"
     if found.sums.count.trials:
         return f"{_finished(found)} so far, too early to say{fit}"

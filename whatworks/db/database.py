@@ -37,12 +37,18 @@ class Database:
     """One database behind two functions. Shape: `write(verb, *args)`, `read(verb, *args)`.
 
     Raises `errors.Unavailable` when nothing was done and a retry is safe, `errors.Uncertain` when
-    only a retry with the same Idempotency-Key can tell. A command that nobody waits for may give a
+    only a retry with the same Idempotency-Key can tell. A caller's wait for the writer happens
+    inside `aside()`. A command that nobody waits for may give a
     verb longer than limits.RUN_SECONDS: `patience`.
     """
 
     def __init__(
-        self, url: str, *, group_size: int = limits.GROUP_SIZE, patience: float | None = None
+        self,
+        url: str,
+        *,
+        group_size: int = limits.GROUP_SIZE,
+        patience: float | None = None,
+        aside: sqlite.Aside = contextlib.nullcontext,
     ) -> None:
         self.url = url
         created = engine(url)
@@ -52,18 +58,13 @@ class Database:
         self._writer: sqlite.Writer | None = None
         if self.is_sqlite:
             self._connector = sqlite.Connector(url)
-            self._writer = sqlite.Writer(self._connector, self.dialect, group_size, patience)
+            self._writer = sqlite.Writer(self._connector, self.dialect, group_size, patience, aside)
         else:
             self._connector = postgres.Connector(created)
         self._local = threading.local()
         self._open: list[Any] = []
         self._lock = threading.Lock()
         self._closed = False
-        self._writer = (
-            sqlite.Writer(self._connector, self.dialect, group_size, patience)
-            if self.is_sqlite
-            else None
-        )
 
     def write(self, verb: Verb[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a verb in a transaction and return what it returned once that is durable."""

@@ -31,6 +31,7 @@ except ImportError:  # pragma: no cover - platforms without the wheel
 driver: Any = _newest
 
 T = TypeVar("T")
+Aside = Callable[[], contextlib.AbstractContextManager[None]]
 SAFE: Final = (3, 51, 3)
 
 
@@ -117,8 +118,14 @@ class Writer:
     """The one thread that writes to SQLite, committing waiting verbs together."""
 
     def __init__(
-        self, connector: Connector, dialect: Dialect, group_size: int, patience: float | None
+        self,
+        connector: Connector,
+        dialect: Dialect,
+        group_size: int,
+        patience: float | None,
+        aside: Aside,
     ) -> None:
+        self._aside = aside
         self._connector = connector
         self._dialect = dialect
         self._group_size = group_size
@@ -138,6 +145,15 @@ class Writer:
             raise errors.Unavailable(
                 "Too much is being saved at once; try again in a few seconds.", retry_after=3
             ) from None
+        with self._aside():
+            self._wait(job)
+        if job.failure is not None:
+            raise job.failure
+        result: T = job.result
+        return result
+
+    def _wait(self, job: _Job) -> None:
+        """Until the job is done; raises when it takes too long."""
         if not job.done.acquire(timeout=limits.START_SECONDS):
             if job.claimed.acquire(blocking=False):
                 raise errors.Unavailable(
@@ -146,10 +162,6 @@ class Writer:
                 )
             if not job.done.acquire(timeout=self._patience or limits.RUN_SECONDS):
                 raise refusals.uncertain()
-        if job.failure is not None:
-            raise job.failure
-        result: T = job.result
-        return result
 
     def stop(self) -> None:
         """Refuse new verbs, run the accepted ones, end the thread."""
