@@ -72,6 +72,13 @@ class Database:
             return self._writer.submit(lambda session: verb(session, *args, **kwargs))
         return self._write_alone(lambda session: verb(session, *args, **kwargs))
 
+    def write_soon(self, verb: Verb[P, T], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Hand over a small write that nobody waits for and nobody would miss."""
+        if self._writer is not None:
+            self._writer.submit_soon(lambda session: verb(session, *args, **kwargs))
+        else:
+            self.write(verb, *args, **kwargs)
+
     def read(self, verb: Verb[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a verb that only reads, on one consistent snapshot where the database has one."""
         return self._read(

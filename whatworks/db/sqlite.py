@@ -152,6 +152,12 @@ class Writer:
         result: T = job.result
         return result
 
+    def submit_soon(self, run: Callable[[Session], Any]) -> None:
+        """Let the verb share the next commit; dropped when too much is waiting already."""
+        self._ensure_running()
+        with contextlib.suppress(queue.Full):
+            self._jobs.put_nowait(_Job(run))
+
     def _wait(self, job: _Job) -> None:
         """Until the job is done; raises when it takes too long."""
         if not job.done.acquire(timeout=limits.START_SECONDS):

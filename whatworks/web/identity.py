@@ -160,7 +160,7 @@ def _read_credential() -> Credential | None:
     if found is None:
         raise errors.BadCredential("This session is unknown or has ended; sign in again.")
     if clock.timestamp() - found.last_seen_at > SEEN_EVERY:
-        http.write(sessions.touch, found.user_id, found.id)
+        http.platform().database.write_soon(sessions.touch, found.user_id, found.id)
     return found
 
 
