@@ -8,7 +8,8 @@ from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import Connection
 
-from whatworks import migrations, models, settings
+from whatworks import models, settings
+from whatworks.upgrades import migrations
 
 
 def _ours(name: str | None, kind: str, _parents: object) -> bool:

@@ -86,7 +86,7 @@ def _options() -> Options:
     parser.add_argument("--sizes", help="executions: 100000,1000000, quick 100000")
     parser.add_argument("--systems", default=",".join(servers.SYSTEMS))
     parser.add_argument("--endpoints", default=",".join(load.ENDPOINTS))
-    parser.add_argument("--threads", type=int, default=16, help="of every WSGI server")
+    parser.add_argument("--threads", type=int, default=64, help="of every WSGI server")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="for databases and logs")
     parser.add_argument("--json", type=Path, help="write everything measured here")
     parser.add_argument("--results", type=Path, help="folder for <date>-<database>.json, latest.md")
@@ -207,7 +207,7 @@ def _json(options: Options, here: machine.Machine, finished: report.Report, page
     document = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": asdict(here),
-        "options": asdict(options),
+        "options": asdict(options) | {"folder": options.folder.name},
         "lines": [asdict(line) for line in finished.lines()],
         "targets": [asdict(one) | {"verdict": one.verdict} for one in finished.targets()],
         "cells": [asdict(cell) for cell in finished.cells],

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import functools
 import itertools
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -13,18 +17,33 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from whatworks import catalogue, db, executions, lifecycle, models, operators, sessions, settings
-from whatworks.app import create_app
-from whatworks.lifecycle import Execution
-from whatworks.models import OutcomeSum, WorkflowPerformance
+from whatworks import catalogue, clock, db, models, settings
+from whatworks.app import close, create_app
+from whatworks.evidence import performance
+from whatworks.execution import executions, lifecycle
+from whatworks.execution.lifecycle import Execution
+from whatworks.models import VersionPerformance, WorkflowPerformance
+from whatworks.people import operators, sessions
+from whatworks.results import proof_files, proofs, reviews
+from whatworks.results.pictures import Cleaned, Page
+from whatworks.results.proofs import Quota
+from whatworks.upgrades import migrations
 from whatworks.web import http
 
 KEY: Final = "k" * 40
+UNLIMITED: Final = "executions=- api_calls=- exports=- tiers=free"
 NEW: Final = {"goal": "earn_money", "market": "freelancer", "skill_level": "beginner"}
 ALL_ROWS: Final = {
     name: db.Query(select(table)) for name, table in models.Base.metadata.tables.items()
 }
+PIXELS: Final = base64.b64decode("UklGRh4AAABXRUJQVlA4TBEAAAAvB8ABAAfQ//73v/+BiOh/AAA=")  # 8 × 8
 _numbers = itertools.count(1)
+
+
+def migrate_and_stock(url: str) -> None:
+    """Make a database as a new server has it."""
+    migrations.upgrade(url)
+    stock(url)
 
 
 def stock(url: str) -> None:
@@ -36,9 +55,19 @@ def stock(url: str) -> None:
 
 
 def build(url: str, folder: Path, **changes: Any) -> Flask:
-    """The application on a migrated database, without rate limits unless told otherwise."""
+    """The application on a migrated database, without limits unless told otherwise."""
     values = {"rate_limits": False, "secret_key": KEY, "database_url": url, "data_dir": folder}
+    values |= {"plan_free": UNLIMITED}
     return create_app(settings.Settings(**{**values, **changes}))
+
+
+@contextlib.contextmanager
+def visiting(url: str) -> Iterator[Flask]:
+    """The application on a database for as long as it takes to fill it."""
+    with tempfile.TemporaryDirectory() as folder:
+        app = build(url, Path(folder))
+        yield app
+        close(app)
 
 
 def platform(app: Flask) -> http.Platform:
@@ -129,6 +158,39 @@ def signed_in(app: Flask, user_id: str) -> FlaskClient:
     return client
 
 
+def proof(person: Person, execution_id: str | None = None) -> str:
+    """A picture that somebody shows, kept without the way through the sanitiser; returns its id."""
+    stands = platform(person.app)
+    proof_id = clock.new_id()
+    page = Page(8, 8, PIXELS)
+    cleaned = Cleaned("image", proof_id, None, (page,), page)
+    with proof_files.stored(stands.files, proof_id, cleaned):
+        stands.database.write(
+            proofs.add,
+            person.user_id,
+            proof_id,
+            proof_files.draft_of(cleaned),
+            Quota(1000, 10**9),
+            execution_id=execution_id,
+        )
+    return proof_id
+
+
+def reject(person: Person, outcome_id: str, proof_id: str, by: str = "an operator") -> None:
+    """Somebody looks at a proof and does not accept it."""
+    platform(person.app).database.write(
+        performance.folded,
+        reviews.decide,
+        by,
+        person.user_id,
+        outcome_id,
+        "rejected",
+        proof_id=proof_id,
+        seen=0,
+        reason="unreadable",
+    )
+
+
 def everything(database: db.Database) -> dict[str, list[str]]:
     """All rows there are."""
     return database.read(
@@ -148,8 +210,10 @@ def replayed(session: db.Session, user_id: str, execution_id: str) -> Execution:
 def read_model(session: db.Session) -> dict[str, list[tuple[Any, ...]]]:
     """The evidence as stored, but for when."""
     cells = session.all(select(WorkflowPerformance).order_by(WorkflowPerformance.id))
-    sums = session.all(select(OutcomeSum).order_by(*OutcomeSum.__table__.primary_key))
+    versions = session.all(
+        select(VersionPerformance).order_by(*VersionPerformance.__table__.primary_key)
+    )
     return {
         "cells": [tuple(row._replace(updated_at=None)) for row in cells],
-        "sums": [tuple(row) for row in sums],
+        "versions": [tuple(row) for row in versions],
     }

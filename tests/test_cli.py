@@ -18,8 +18,11 @@ from click.testing import CliRunner, Result
 from sqlalchemy import insert, literal, select, update
 
 from tests import people
-from whatworks import catalogue, cli, clock, db, executions, operators, sessions
+from whatworks import catalogue, clock, db
+from whatworks.cli import main
+from whatworks.execution import executions
 from whatworks.models import Outcome, WorkflowExecution
+from whatworks.people import operators, sessions
 from whatworks.store import entitlements
 
 Run = Callable[..., Result]
@@ -42,7 +45,7 @@ def run(tmp_path: Path) -> Run:
 
     def run(*arguments: str, data_dir: Path | None = None, **environment: str) -> Result:
         env = nothing | {"DATA_DIR": str(data_dir or tmp_path / "data")} | environment
-        return CliRunner().invoke(cli.main, arguments, env=env)
+        return CliRunner().invoke(main.main, arguments, env=env)
 
     return run
 
@@ -79,7 +82,7 @@ def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[s
             yield from commands(command, (*path, name))
 
 
-@pytest.mark.parametrize("path", [(), *commands(cli.main)], ids=" ".join)
+@pytest.mark.parametrize("path", [(), *commands(main.main)], ids=" ".join)
 def test_every_command_explains_itself(run: Run, path: tuple[str, ...]) -> None:
     said = works(run(*path, "--help"))
     assert len(said.split("Options:")[0].split()) > 8
@@ -96,7 +99,7 @@ def test_it_is_a_module_as_well() -> None:
 @pytest.mark.parametrize(
     ("environment", "said"),
     [
-        ({"PORT": "abc"}, "WHATWORKS_PORT is 'abc'; write a whole number."),
+        ({"PORT": "abc"}, "PORT is 'abc'; write a whole number."),
         ({"DATABASE_URL": "mysql://me:hidden@host/x"}, "DATABASE_URL is neither"),
         ({"WHATWORKS_CONFIG": "/nowhere.toml"}, "/nowhere.toml cannot be read"),
         ({"WHATWORKS_SECRET_KEY": "short"}, "at least 32"),
@@ -270,10 +273,12 @@ def test_operators_keys_and_plans(on: Run, database: db.Database, tmp_path: Path
     assert found is not None
     assert (found.kind, found.label, found.is_operator) == ("key", "import", True)
     assert database.read(operators.is_operator, asha.user_id)
-    works(on("operator", "grant", asha.email, "--plan", "pro", "--days", "30"))
-    assert database.read(entitlements.plan, asha.user_id) == "pro"
-    works(on("operator", "grant", asha.email, "--plan", "scale"))
-    assert database.read(entitlements.plan, asha.user_id) == "scale"
+    assert database.read(entitlements.plan, asha.user_id) == "scale"  # their own place
+    ravi = people.sign_up(app, "ravi@example.com")
+    works(on("operator", "grant", ravi.email, "--plan", "pro", "--days", "30"))
+    assert database.read(entitlements.plan, ravi.user_id) == "pro"
+    works(on("operator", "grant", ravi.email, "--plan", "scale"))
+    assert database.read(entitlements.plan, ravi.user_id) == "scale"
 
 
 # ---- evidence --------------------------------------------------------------------------------
@@ -289,7 +294,7 @@ def test_rebuild_counts_what_was_kept(on: Run, database: db.Database, tmp_path: 
         asha.report(started, value=value)
     before = database.read(people.read_model)
     result = on("rebuild")
-    assert works(result) == "1 cells written.\n"
+    assert works(result) == "1 cells counted from 3 executions.\n"
     assert database.read(people.read_model) == before
 
 

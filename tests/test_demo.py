@@ -12,21 +12,13 @@ import pytest
 from sqlalchemy import func, select
 
 from tests import people
-from whatworks import (
-    catalogue,
-    db,
-    demo,
-    demo_people,
-    errors,
-    executions,
-    lifecycle,
-    performance,
-    sessions,
-    settings,
-)
+from whatworks import catalogue, db, demo, demo_people, errors, settings
 from whatworks.catalogue import Workflow
 from whatworks.demo_people import Person
+from whatworks.evidence import performance
+from whatworks.execution import executions, lifecycle
 from whatworks.models import Recommendation, UserProfile
+from whatworks.people import sessions
 from whatworks.settings import Settings
 
 OFFERED = [Workflow(one.name, 1, one) for one in catalogue.read_folder(catalogue.BUNDLED)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
@@ -11,16 +10,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests import people
-from whatworks import catalogue, clock, db, errors, executions, guide_parser, profiles, step_notes
-from whatworks.lifecycle import Event, Execution, advance, from_row, seconds_taken
+from whatworks import catalogue, clock, db, errors
+from whatworks.execution import executions, history, step_notes
+from whatworks.execution.lifecycle import Event, Execution, advance, from_row, seconds_taken
+from whatworks.guides import parser
 from whatworks.models import WorkflowExecution
-from whatworks.store import entitlements
+from whatworks.people import profiles
 
 DAY: Final = 86_400.0
-GUIDE: Final = guide_parser.parse(
+GUIDE: Final = parser.parse(
     (catalogue.BUNDLED / "resume_generator.md").read_text(encoding="utf-8"), "resume_generator.md"
 )
-Verb = Callable[..., executions.Change]
 
 
 @pytest.fixture
@@ -57,8 +57,6 @@ NOTE = st.none() | st.sampled_from(["done", "again", "é 😀"])
 ACTION = st.one_of(
     st.tuples(st.just("progress"), STEPS, NOTE),
     st.tuples(st.just("step"), STEPS, st.sampled_from(["worked", "failed"]), NOTE),
-    st.tuples(st.just("verdict"), STEPS, st.sampled_from(["worked", "failed"]), NOTE),
-    st.tuples(st.just("note"), st.none() | STEPS, st.sampled_from(["one", "two"])),
     st.tuples(st.sampled_from(["abandon", "resume", "expire"])),
 )
 
@@ -69,13 +67,9 @@ def act(database: db.Database, user_id: str, execution_id: str, action: tuple[An
     if name == "progress":
         steps, note = given_values
         database.write(executions.record_progress, *mine, steps, note)
-    elif name in ("step", "verdict"):
-        verb: Verb = executions.record_step if name == "step" else executions.record_verdict
+    elif name == "step":
         step, result, note = given_values
-        database.write(verb, *mine, step=step, result=result, note=note)
-    elif name == "note":
-        step, text = given_values
-        database.write(executions.record_note, *mine, step=step, text=text)
+        database.write(executions.record_step, *mine, step=step, result=result, note=note)
     elif name == "expire":
         database.write(executions.expire, clock.timestamp() + 1)
     else:
@@ -87,7 +81,6 @@ def act(database: db.Database, user_id: str, execution_id: str, action: tuple[An
     max_examples=40,
     deadline=None,
     database=None,
-    derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.lists(ACTION, max_size=12))
@@ -134,7 +127,7 @@ def test_start_freezes_the_segment(database: db.Database, asha: str) -> None:
 def test_start_pins_the_version(database: db.Database, asha: str) -> None:
     first = start(database, asha)
     text = (catalogue.BUNDLED / "resume_generator.md").read_text(encoding="utf-8")
-    newer = guide_parser.parse(text.replace("title: ", "title: New ", 1), "resume_generator.md")
+    newer = parser.parse(text.replace("title: ", "title: New ", 1), "resume_generator.md")
     database.write(catalogue.load, [newer], source="test")
     second = start(database, asha)
     versions = [stored(database, asha, found).workflow_version for found in (first, second)]
@@ -147,20 +140,6 @@ def test_start_refuses_the_unknown(database: db.Database, asha: str) -> None:
     with pytest.raises(errors.NotFound, match="resume_generator") as refused:
         database.write(executions.start, asha, "resume_generater")
     assert refused.value.code == "workflow_not_found"
-
-
-def test_a_paid_workflow_needs_its_plan(database: db.Database, asha: str) -> None:
-    text = (catalogue.BUNDLED / "resume_generator.md").read_text(encoding="utf-8")
-    paid = guide_parser.parse(text.replace("tier: free", "tier: pro"), "resume_generator.md")
-    database.write(catalogue.load, [paid], source="test")
-    with pytest.raises(errors.PaymentRequired):
-        start(database, asha)
-    database.write(executions.start, asha, "resume_generator", enforce_plan=False)
-    grant = database.write(entitlements.grant, asha, "pro", cause="test")
-    start(database, asha)
-    database.write(entitlements.revoke, asha, grant)
-    with pytest.raises(errors.PaymentRequired):
-        start(database, asha)
 
 
 def test_the_same_update_again_changes_nothing(database: db.Database, asha: str) -> None:
@@ -207,27 +186,13 @@ def test_more_steps_than_there_are(database: db.Database, asha: str) -> None:
         assert refused.value.fields == {"step": "1 to 5"}
 
 
-def test_a_verdict_moves_on_only_when_it_worked(database: db.Database, asha: str) -> None:
-    execution_id = start(database, asha)
-    mine = asha, execution_id
-    database.write(executions.record_verdict, *mine, step=1, result="failed", note="hm")
-    assert stored(database, *mine).steps_completed == 0
-    database.write(executions.record_verdict, *mine, step=1, result="worked")
-    assert stored(database, *mine).steps_completed == 1
-    database.write(executions.record_verdict, *mine, step=1, result="worked")
-    assert stored(database, *mine).steps_completed == 1
-    for step in range(2, 6):
-        database.write(executions.record_verdict, *mine, step=step, result="worked")
-    assert stored(database, *mine).status == "completed"
-
-
 def test_somebody_elses_is_not_there(database: db.Database, asha: str) -> None:
     execution_id = start(database, asha)
     other = sign_up(database, "ravi@example.com")
     for verb in (executions.get, executions.lock):
         with pytest.raises(errors.NotFound):
             database.write(verb, other, execution_id)
-    for action in [("progress", 1, None), ("step", 1, "worked", None), ("note", 1, "x"),
+    for action in [("progress", 1, None), ("step", 1, "worked", None),
                    ("abandon",), ("resume",)]:  # fmt: skip
         with pytest.raises(errors.NotFound):
             act(database, other, execution_id, action)
@@ -267,16 +232,6 @@ def test_expiry_takes_a_batch_at_a_time(database: db.Database, asha: str) -> Non
         start(database, asha)
     soon = clock.timestamp() + 1
     assert [len(database.write(executions.expire, soon, 2)) for _ in range(4)] == [2, 2, 1, 0]
-
-
-def test_closed_runs_still_take_notes(database: db.Database, asha: str) -> None:
-    execution_id = start(database, asha)
-    database.write(executions.abandon, asha, execution_id)
-    before = stored(database, asha, execution_id)
-    database.write(executions.record_note, asha, execution_id, step=None, text="why I stopped")
-    assert stored(database, asha, execution_id) == before
-    (note,) = database.read(step_notes.list_for, asha, execution_id)
-    assert (note.step, note.text) == (None, "why I stopped")
 
 
 def test_the_last_touched_comes_first(database: db.Database, asha: str) -> None:
@@ -327,3 +282,25 @@ def test_an_imported_end_counts_as_it_was() -> None:
     done = advance(state, Event("imported", 9.0, "system", steps_completed=5, result="completed"))
     assert (done.status, done.completed_at, done.touched_at) == ("completed", 9.0, 9.0)
     assert advance(state, Event("outcome", 9.0)) == state
+
+
+# ---- without end ----------------------------------------------------------------------------
+
+
+def test_a_day_has_room_for_so_many_events(
+    database: db.Database, asha: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One person cannot fill the history; others, the house itself and the next day go on."""
+    monkeypatch.setattr(history, "MOST_A_DAY", 4)
+    run = start(database, asha)
+    for done in (1, 2, 3):
+        database.write(executions.record_progress, asha, run, done)
+    with pytest.raises(errors.TooManyRequests, match="4 things have happened") as refused:
+        database.write(executions.record_progress, asha, run, 4)
+    assert (refused.value.code, refused.value.retry_after) == ("too_many_events", 3600)
+    assert stored(database, asha, run).steps_completed == 3  # the row and the events agree
+    assert len(kinds(database, asha, run)) == 4
+    assert start(database, sign_up(database, "ravi@example.com"))
+    with time_machine.travel(clock.timestamp() + 2 * DAY):
+        database.write(executions.record_progress, asha, run, 4)
+        assert len(database.write(executions.expire, clock.timestamp() + DAY)) == 2

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from whatworks import guide, guide_import, guide_parser, profiles
+from whatworks.guides import guide, importing, parser
+from whatworks.people import profiles
 
 FILE = "demo_flow.md"
 TEXT = """\
@@ -60,7 +61,7 @@ def line_of(text: str) -> int:
 
 def problems(text: str, source: str = FILE) -> list[str]:
     with pytest.raises(guide.GuideError) as caught:
-        guide_parser.parse(text, source)
+        parser.parse(text, source)
     assert str(caught.value) == "\n".join(map(str, caught.value.problems))
     return [str(problem) for problem in caught.value.problems]
 
@@ -79,14 +80,14 @@ BODY_LINE = line_of("Look around.")
 
 
 def html(markdown: str) -> str:
-    return guide_parser.parse(body(markdown), FILE).steps[0].html
+    return parser.parse(body(markdown), FILE).steps[0].html
 
 
 # --- What a good guide becomes ----------------------------------------------------------------
 
 
 def test_a_guide_is_read() -> None:
-    parsed = guide_parser.parse(TEXT, FILE)
+    parsed = parser.parse(TEXT, FILE)
     assert parsed.name == "demo_flow"
     assert parsed.title == "A demonstration"
     assert parsed.goals == ("earn_money",)
@@ -116,15 +117,15 @@ def test_a_guide_is_read() -> None:
     ids=["byte order mark", "windows lines", "one value for a list", "heading as it is read"],
 )
 def test_harmless_variants_are_accepted(text: str) -> None:
-    assert len(guide_parser.parse(text, FILE).steps) == 2
+    assert len(parser.parse(text, FILE).steps) == 2
 
 
 def test_a_text_without_a_file_needs_no_matching_name() -> None:
-    assert guide_parser.parse(TEXT, "editor").name == "demo_flow"
+    assert parser.parse(TEXT, "editor").name == "demo_flow"
 
 
 def test_texts_of_the_front_matter_stay_plain_text() -> None:
-    parsed = guide_parser.parse(changed("A demonstration", '"<b>2026</b>: yes"'), FILE)
+    parsed = parser.parse(changed("A demonstration", '"<b>2026</b>: yes"'), FILE)
     assert parsed.title == "<b>2026</b>: yes"
 
 
@@ -426,24 +427,24 @@ def test_what_looks_like_an_attack_is_shown_as_text(payload: str) -> None:
 
 
 def test_json_round_trip_and_digest() -> None:
-    parsed = guide_parser.parse(TEXT, FILE)
+    parsed = parser.parse(TEXT, FILE)
     text = guide.to_json(parsed)
     assert guide.from_json(text) == parsed
     assert text == json.dumps(
         json.loads(text), sort_keys=True, separators=(",", ":"), ensure_ascii=False
     )
     assert re.fullmatch(r"[0-9a-f]{64}", guide.digest(parsed))
-    assert guide.digest(parsed) == guide.digest(guide_parser.parse(TEXT, "elsewhere"))
-    other = guide_parser.parse(changed("minutes: 15", "minutes: 16"), FILE)
+    assert guide.digest(parsed) == guide.digest(parser.parse(TEXT, "elsewhere"))
+    other = parser.parse(changed("minutes: 15", "minutes: 16"), FILE)
     assert guide.digest(other) != guide.digest(parsed)
 
 
 def test_json_of_a_later_version_is_read() -> None:
-    data = json.loads(guide.to_json(guide_parser.parse(TEXT, FILE)))
+    data = json.loads(guide.to_json(parser.parse(TEXT, FILE)))
     data["colour"] = "blue"
     data["steps"][0]["video"] = {"seconds": 3}
     data["steps"][0]["tips"][0]["weather"] = ["rain"]
-    assert guide.from_json(json.dumps(data)) == guide_parser.parse(TEXT, FILE)
+    assert guide.from_json(json.dumps(data)) == parser.parse(TEXT, FILE)
 
 
 def step_with(*tips: guide.Tip) -> guide.Step:
@@ -489,12 +490,12 @@ PIECES = st.sampled_from(
     ]
 )
 JUNK = st.lists(PIECES | st.text(max_size=3), max_size=20).map("".join)
-FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FUZZ = settings(suppress_health_check=[HealthCheck.too_slow])
 
 
 def either_reads_or_refuses(text: str) -> None:
     try:
-        parsed = guide_parser.parse(text, FILE)
+        parsed = parser.parse(text, FILE)
     except guide.GuideError as error:
         found = error.problems
     else:
@@ -550,13 +551,13 @@ OLD = {
 }
 
 
-def imported(data: object) -> list[guide_import.Imported]:
-    return guide_import.from_workflows_json(json.dumps(data))
+def imported(data: object) -> list[importing.Imported]:
+    return importing.from_workflows_json(json.dumps(data))
 
 
 def test_an_old_workflow_becomes_a_guide() -> None:
     first, second = imported(OLD)
-    parsed = guide_parser.parse(first.markdown, f"{first.name}.md")
+    parsed = parser.parse(first.markdown, f"{first.name}.md")
     assert parsed.name == first.name == "cold_email"
     assert parsed.title == "Cold e-mail"
     assert parsed.summary == "Write five mails. Then wait."
@@ -572,7 +573,7 @@ def test_an_old_workflow_becomes_a_guide() -> None:
     for guess in ("cold-email", '"gold"', "total_steps", "Send (2)", "step 3 gave no time", "done"):
         assert guess in notes
     assert second.name == "cold_email_2"
-    assert guide_parser.parse(second.markdown, "cold_email_2.md").tier == "free"
+    assert parser.parse(second.markdown, "cold_email_2.md").tier == "free"
 
 
 @pytest.mark.parametrize(
@@ -601,13 +602,13 @@ def test_an_old_workflow_becomes_a_guide() -> None:
 )
 def test_times_are_understood(value: object, minutes: int) -> None:
     (one,) = imported({"workflows": {"abc": {"steps": [{"title": "x", "estimated_time": value}]}}})
-    assert guide_parser.parse(one.markdown, "abc.md").steps[0].minutes == minutes
+    assert parser.parse(one.markdown, "abc.md").steps[0].minutes == minutes
 
 
 def test_a_fence_left_open_does_not_swallow_the_next_step() -> None:
     steps = [{"title": "One", "description": "```\ncode"}, {"title": "Two #", "description": "x"}]
     (one,) = imported({"workflows": {"abc": {"steps": steps}}})
-    parsed = guide_parser.parse(one.markdown, "abc.md")
+    parsed = parser.parse(one.markdown, "abc.md")
     assert [step.title for step in parsed.steps] == ["One", "Two #"]
 
 
@@ -615,7 +616,7 @@ def test_more_steps_than_fit_and_odd_numbers_are_noted() -> None:
     steps = [{"title": f"Step {n}", "number": min(n, 58)} for n in range(60)]
     (one,) = imported({"workflows": [{"name": "long-one", "steps": steps}]})
     assert one.name == "long_one"
-    assert len(guide_parser.parse(one.markdown, "long_one.md").steps) == 50
+    assert len(parser.parse(one.markdown, "long_one.md").steps) == 50
     assert any("only the first 50 of 60 steps" in note for note in one.notes)
     assert any("share or lack a number" in note for note in one.notes)
 
@@ -633,7 +634,7 @@ def test_more_steps_than_fit_and_odd_numbers_are_noted() -> None:
 )
 def test_a_file_without_workflows_is_refused(text: str, message: str) -> None:
     with pytest.raises(guide.GuideError, match=re.escape(message)):
-        guide_import.from_workflows_json(text)
+        importing.from_workflows_json(text)
 
 
 FRAGMENT = st.lists(PIECES | st.text(max_size=3), max_size=6).map("".join)
@@ -662,16 +663,14 @@ def test_any_old_workflow_becomes_a_guide_that_parses(workflows: dict[str, objec
     guides = imported({"workflows": workflows})
     assert len({one.name for one in guides}) == len(workflows)
     for one in guides:
-        assert guide_parser.parse(one.markdown, f"{one.name}.md").name == one.name
+        assert parser.parse(one.markdown, f"{one.name}.md").name == one.name
         assert one.notes
 
 
 # --- The bundled guides -----------------------------------------------------------------------
 
-FOLDER = Path(guide.__file__).parent / "workflows"
-BUNDLED = {
-    path.stem: guide_parser.parse(path.read_text(), path.name) for path in FOLDER.glob("*.md")
-}
+FOLDER = Path(guide.__file__).parents[1] / "workflows"
+BUNDLED = {path.stem: parser.parse(path.read_text(), path.name) for path in FOLDER.glob("*.md")}
 
 
 def test_guides_speak_of_people_as_profiles_do() -> None:

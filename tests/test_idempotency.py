@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import func, select
 
-from whatworks import clock, db, errors, idempotency, profiles
+from whatworks import clock, db, errors, idempotency
 from whatworks.idempotency import Key, Replayed
 from whatworks.models import IdempotencyKey, UserProfile
+from whatworks.people import profiles
 
 DAY = 86_400.0
 

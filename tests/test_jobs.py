@@ -10,8 +10,11 @@ import pytest
 from sqlalchemy import func, select, update
 
 from tests import people
-from whatworks import clock, db, executions, idempotency, jobs, performance, signins
+from whatworks import clock, db, idempotency, jobs
+from whatworks.evidence import performance
+from whatworks.execution import executions
 from whatworks.models import IdempotencyKey, SignIn, WorkflowExecution
+from whatworks.people import signins
 
 DAY = 86_400.0
 

@@ -21,8 +21,9 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
 from tests import people
-from whatworks import mail, migrations
+from whatworks import mail
 from whatworks.app import close
+from whatworks.upgrades import migrations
 
 SENDER = "whatworks <hello@whatworks.example>"
 
@@ -66,7 +67,7 @@ def letterbox() -> Iterator[tuple[Letterbox, str]]:
     server.stop()
 
 
-def until(condition: Callable[[], object], seconds: float = 10) -> None:
+def until(condition: Callable[[], object], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline

@@ -19,7 +19,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, exc, inspect, text
 
-from whatworks import db, legacy, migrations, models
+from whatworks import db, models
+from whatworks.upgrades import legacy, migrations, opening, revisions
 
 FIXTURES = Path(__file__).parent / "fixtures"
 SHOP = migrations.SHOP
@@ -252,7 +253,7 @@ def test_an_installed_package_brings_its_migrations(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(Path(__file__).parent.parent / "alembic", tmp_path / "_alembic")
-    monkeypatch.setattr(migrations, "_package", tmp_path)
+    monkeypatch.setattr(revisions, "_package", tmp_path)
     migrations.upgrade(f"sqlite:///{tmp_path / 'data.db'}")
     assert migrations.current(f"sqlite:///{tmp_path / 'data.db'}") == migrations.head()
 
@@ -342,6 +343,31 @@ DIRTY: dict[str, list[dict[str, Any]]] = {
         {"id": "r2", "user_id": None, "workflow_name": None, "rank": None, "reason": "📈" * 999},
         {"id": "r3", "user_id": "d2", "workflow_name": "w", "created_at": 0.1},
     ],
+    "orders": [
+        {"id": "order_d1", "amount": 49900, "currency": "INR", "receipt": "r1", "product": "pro",
+         "status": "paid", "created_at": 5.0, "paid_at": 6.0},
+        {"id": "order_d2", "amount": -5, "currency": "rupees", "receipt": None, "product": None,
+         "status": "shipped", "created_at": None},
+        {"id": "order_d3", "amount": 9900, "currency": "INR", "receipt": "r3", "product": "starter",
+         "status": "paid", "paid_at": None},
+    ],
+    "payments": [
+        {"id": "pay_d1", "order_id": "order_d1", "payload": "{not json"},
+        {"id": "pay_d2", "order_id": "order_none", "payload": "[1, 2]"},
+        {"id": "pay_d3", "order_id": "order_d3", "payload": None},
+        {"id": "pay_d4", "order_id": "order_d3", "payload": '{"payload": {"email": "noone"}}'},
+    ],
+    "webhooks": [{"id": "w1", "event": "payment.captured", "payload": "🧨"}],
+    "coupons": [
+        {"code": "Half", "discount_percent": 50, "current_uses": 1, "is_active": 1},
+        {"code": "HALF", "discount_percent": 500, "current_uses": -1, "is_active": 1,
+         "created_at": 1.0},
+    ],
+    "subscriptions": [
+        {"id": "s1", "receipt": "lost", "tier": "pro", "status": "ACTIVE",
+         "current_period_end": 9e9},
+        {"id": "s2", "receipt": "r3", "tier": "gold", "status": "?"},
+    ],
 }  # fmt: skip
 # Only SQLite lets anything into any column.
 DIRTIER: dict[str, list[dict[str, Any]]] = {
@@ -358,6 +384,14 @@ DIRTIER: dict[str, list[dict[str, Any]]] = {
     "outcomes": [{"id": "o6", "user_id": "d6", "value": "a lot", "verified": "yes"}],
     "workflow_performance": [{"id": "p4", "success_rate": "often"}],
     "recommendations": [{"id": "r4", "user_id": "d6", "rank": "first", "created_at": "now"}],
+    "orders": [
+        {"id": "order_d4", "amount": "a lot", "currency": b"\xff", "receipt": "r4",
+         "product": "pro", "status": "paid", "created_at": "noon", "paid_at": "later"},
+        {"id": "order_d5", "amount": 1.5, "currency": "INR", "receipt": "r4", "product": "pro",
+         "status": b"paid", "created_at": float("inf")},
+    ],
+    "payments": [{"id": "pay_d5", "order_id": "order_d4", "payload": b"\xff\xfe"}],
+    "coupons": [{"code": "odd", "discount_percent": "ten", "max_uses": "many"}],
 }  # fmt: skip
 
 
@@ -460,6 +494,17 @@ def test_report_names_what_cannot_be_used_and_masks_addresses(dirty_url: str) ->
             ("workflow_performance", "p1", "success_rate"),
             ("workflow_performance", "p2", "workflow_name"),
             ("recommendations", "r1", "user_id"),
+            ("orders", "order_d1", "status"),
+            ("orders", "order_d2", "amount"),
+            ("orders", "order_d2", "currency"),
+            ("orders", "order_d2", "status"),
+            ("orders", "order_d3", "status"),
+            ("payments", "pay_d1", "payload"),
+            ("payments", "pay_d2", "order_id"),
+            ("webhooks", "w1", "payload"),
+            ("coupons", "HALF", "discount_percent"),
+            ("subscriptions", "s1", "receipt"),
+            ("subscriptions", "s2", "tier"),
         }
         assert {item.id for item in found} >= {"e3", "e5", "o4", "r2"}
         assert ("user_profiles", "d2", "email") not in told
@@ -474,10 +519,13 @@ def upgraded_report(url: str) -> list[legacy.Finding]:
     return migrations.report(url)
 
 
-def test_report_of_clean_data_is_empty_and_touches_nothing(tmp_path: Path) -> None:
+def test_report_of_good_data_names_its_one_bad_letter_and_touches_nothing(tmp_path: Path) -> None:
     path = Path(shutil.copy(FIXTURES / "legacy-after.db", tmp_path / "data.db"))
     before = path.read_bytes()
-    assert migrations.report(f"sqlite:///{path}") == []
+    found = migrations.report(f"sqlite:///{path}")
+    assert [(item.table, item.id[:8], item.column) for item in found] == [
+        ("webhooks", "deadbeef", "payload")
+    ]
     assert migrations.report(f"sqlite:///{tmp_path / 'absent.db'}") == []
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["data.db"]
@@ -578,7 +626,15 @@ def test_a_stranger_that_has_one_of_our_names_is_refused(tmp_path: Path) -> None
 # ---- append-only ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("table", ["execution_events", "workflow_versions"])
+OWNERS = {
+    "execution_events": "user_id",
+    "workflow_versions": "workflow_name",
+    "order_events": "order_id",
+    "subscription_events": "subscription_id",
+}
+
+
+@pytest.mark.parametrize("table", OWNERS)
 def test_raw_sql_cannot_change_history(database_url: str, table: str) -> None:
     with connected(database_url) as connection:
         for statement in (
@@ -590,10 +646,16 @@ def test_raw_sql_cannot_change_history(database_url: str, table: str) -> None:
             " VALUES ('w', 1, 'W', 'free', 'test', 1)",
             "INSERT INTO workflow_versions (workflow_name, version, digest, guide, created_at)"
             " VALUES ('w', 1, 'd', '{}', 1)",
+            "INSERT INTO orders (id) VALUES ('o')",
+            "INSERT INTO order_events (order_id, id, key, kind, at, recorded_at, source)"
+            " VALUES ('o', 'v', 'k', 'paid', 1, 1, 'webhook')",
+            "INSERT INTO subscriptions (id) VALUES ('s')",
+            "INSERT INTO subscription_events (subscription_id, id, key, at, recorded_at, source,"
+            " status, cancel_at_period_end) VALUES ('s', 'v', 'k', 1, 1, 'webhook', 'active', 0)",
         ):
             connection.exec_driver_sql(statement)
     before = contents(database_url)
-    key = "user_id" if table == "execution_events" else "workflow_name"
+    key = OWNERS[table]
     attempts = [f"UPDATE {table} SET {key} = {key}", f"DELETE FROM {table}"]
     if database_url.startswith("sqlite"):
         columns = ", ".join(shape(database_url)[table])
@@ -612,7 +674,7 @@ def test_raw_sql_cannot_change_history(database_url: str, table: str) -> None:
 
 # ---- several at once, and crashes -----------------------------------------------------------
 
-UPGRADE = "import sys; from whatworks import migrations; migrations.upgrade(sys.argv[1])"
+UPGRADE = "import sys; from whatworks.upgrades import migrations; migrations.upgrade(sys.argv[1])"
 
 
 def child(code: str, *arguments: str) -> subprocess.Popen[str]:
@@ -644,7 +706,7 @@ def test_four_processes_upgrade_at_once(empty_url: str, old: bool) -> None:
 
 CRASH = """
 import os, signal, sys
-from whatworks import migrations
+from whatworks.upgrades import migrations
 
 def die(title, done, total):
     if done == total - 1:
@@ -829,7 +891,7 @@ def test_unreadable_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         raise PermissionError(13, "Permission denied")
 
     with monkeypatch.context() as patched:
-        patched.setattr(migrations, "_header", deny)
+        patched.setattr(opening, "header", deny)
         with pytest.raises(migrations.Refused, match="cannot be read: Permission denied"):
             migrations.upgrade(f"sqlite:///{path}")
     assert path.read_bytes() == (FIXTURES / "legacy-after.db").read_bytes()
@@ -902,7 +964,7 @@ def test_a_locked_database_is_refused_unchanged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = Path(shutil.copy(FIXTURES / "legacy-after.db", tmp_path / "data.db"))
-    monkeypatch.setattr(migrations, "BUSY_SECONDS", 0)
+    monkeypatch.setattr(opening, "BUSY_SECONDS", 0)
     other = child(LOCK, str(path))
     assert other.stdout is not None
     assert other.stdout.readline() == "locked\n"
@@ -914,7 +976,7 @@ def test_a_locked_database_is_refused_unchanged(
 
 FULL = """
 import resource, signal, sys
-from whatworks import migrations
+from whatworks.upgrades import migrations
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (450_000, 450_000))

@@ -8,9 +8,11 @@ from typing import Any, Final
 import pytest
 
 from tests.test_executions import GUIDE, sign_up, start
-from whatworks import catalogue, db, errors, executions, outcomes
+from whatworks import catalogue, db, errors
+from whatworks.execution import executions
 from whatworks.models import Outcome as OutcomeRow
-from whatworks.outcomes import Outcome, Report
+from whatworks.results import links, outcomes
+from whatworks.results.outcomes import Outcome, Report
 
 
 @pytest.fixture
@@ -124,12 +126,12 @@ def test_there_are_enough_forms() -> None:
 
 @pytest.mark.parametrize("url", GOOD)
 def test_links_that_are_taken(url: str) -> None:
-    assert outcomes.check_proof_url(url) is None
+    assert links.problem(url) is None
 
 
 @pytest.mark.parametrize("url", BAD)
 def test_links_that_are_not(url: str) -> None:
-    assert outcomes.check_proof_url(url)
+    assert links.problem(url)
 
 
 # ---- reports and corrections ----------------------------------------------------------------
@@ -251,3 +253,22 @@ def test_old_rows_lose_what_is_dangerous() -> None:
     assert (found.value, found.verified, found.proof_url, found.currency) == (5.0, False, None, "")
     assert outcomes.from_row(Row(verified=1)).verified is True
     assert outcomes.from_row(Row(timestamp="now")).created_at is None
+
+
+# ---- without end ----------------------------------------------------------------------------
+
+
+def test_a_run_has_room_for_so_many_results(
+    database: db.Database, asha: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reports without end fills neither the database nor their own pages."""
+    monkeypatch.setattr(outcomes, "MOST", 3)
+    run = start(database, asha)
+    first = report(database, asha, run)
+    report(database, asha, run, supersedes_id=first.id)
+    report(database, asha, run)
+    with pytest.raises(errors.Conflict, match="3 results already") as refused:
+        report(database, asha, run)
+    assert refused.value.code == "too_many_outcomes"
+    assert len(database.read(outcomes.list_for_execution, asha, run)) == 2
+    assert report(database, asha, start(database, asha)).value == 4800  # of another run there is

@@ -18,7 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from whatworks import db, profiles, server, settings
+from whatworks import db, server, settings
+from whatworks.app import PLACES
+from whatworks.people import profiles
 
 ROOT = Path(__file__).parent.parent
 SIGN_UP = {
@@ -56,7 +58,7 @@ class Served:
         began = time.monotonic()
         kill = os.killpg if everybody else os.kill
         kill(self.process.pid, signal_number)
-        rest, _ = self.process.communicate(timeout=30)
+        rest, _ = self.process.communicate(timeout=60)
         return self.process.returncode, time.monotonic() - began, "".join(self.said) + rest
 
 
@@ -67,7 +69,9 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, *arguments: str, **environment: str) -> Iterator[Served]:
+def serving(
+    folder: Path, *arguments: str, wait: bool = True, **environment: str
+) -> Iterator[Served]:
     port = free_port()
     given = {"PORT": str(port), "DATA_DIR": str(folder), "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
@@ -85,7 +89,8 @@ def serving(folder: Path, *arguments: str, **environment: str) -> Iterator[Serve
             served.said.append(line)
             if line.startswith("Ready"):
                 break
-        wait_for(served)
+        if wait:
+            wait_for(served)
         yield served
     finally:
         if process.poll() is None:
@@ -96,7 +101,7 @@ def serving(folder: Path, *arguments: str, **environment: str) -> Iterator[Serve
 
 def wait_for(served: Served) -> None:
     """Until it answers; there is nothing else to wait on in another process."""
-    for _ in range(300):
+    for _ in range(900):
         assert served.process.poll() is None, served.said
         with contextlib.suppress(OSError):
             if served.get("/readyz")[0] == 200:
@@ -144,6 +149,30 @@ def test_connections_that_idle_keep_nobody_out(served: Served) -> None:
             assert connection.getresponse().read()
 
 
+def test_bodies_without_length_or_end_keep_nobody_out(served: Served) -> None:
+    """More clients than places for running requests stop in the middle of a chunk."""
+    head = b"POST /api/profile HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    with contextlib.ExitStack() as open_ones:
+        for _ in range(2 * PLACES):
+            client = socket.create_connection(("127.0.0.1", served.port))
+            open_ones.enter_context(client)
+            client.sendall(head + b"Transfer-Encoding: chunked\r\n\r\n9\r\nabc")
+        for _ in range(5):  # by then each has a thread
+            assert served.get("/healthz")[0] == 200
+            time.sleep(0.1)
+        body = json.dumps(SIGN_UP | {"email": "chunks@example.com"}).encode()
+        sent = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+        with socket.create_connection(("127.0.0.1", served.port), timeout=30) as client:
+            client.sendall(head + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n" + sent)
+            assert client.makefile("rb").readline() == b"HTTP/1.1 201 Created\r\n"
+
+
+def test_a_head_without_end_is_refused(served: Served) -> None:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", served.port)) as connection:
+        connection.request("GET", "/healthz", headers={"X-Long": "x" * 4 * server.LARGEST_HEAD})
+        assert connection.getresponse().status == 431
+
+
 def test_the_tour_of_the_readme_works(served: Served, tmp_path: Path) -> None:
     tour = re.search(r"```sh\n(# tour\n.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert tour is not None
@@ -176,6 +205,20 @@ def test_a_port_that_is_taken_is_named(served: Served, tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
+def test_a_file_is_served_by_one_server(served: Served) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "whatworks", "serve", "--port", str(free_port())],
+        env=os.environ | {"DATA_DIR": str(served.folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "data.db is being served by another process" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert served.get("/readyz")[0] == 200
+
+
 @pytest.mark.parametrize("ending", ["SIGTERM", "Ctrl-C"])
 def test_it_ends_in_order_with_nothing_lost(tmp_path: Path, ending: str) -> None:
     folder = tmp_path / "data"
@@ -194,7 +237,7 @@ def test_it_ends_in_order_with_nothing_lost(tmp_path: Path, ending: str) -> None
             code, seconds, said = running.end(signal.SIGTERM)
         idle.close()
     assert code == 0, said
-    assert seconds < 5
+    assert seconds < server.STOP_SECONDS / 2
     assert "Traceback" not in said
     assert len(list((folder / "outbox").glob("*.eml"))) == 1
     assert not (folder / "data.db-wal").exists()  # the last one out has put everything in place
@@ -210,6 +253,15 @@ def test_options_reach_the_workers(tmp_path: Path) -> None:
         assert one.end(signal.SIGTERM)[0] == 0
     assert (other / "data.db").exists()
     assert not (tmp_path / "named").exists()
+
+
+def test_it_ends_while_its_workers_start(tmp_path: Path) -> None:
+    """What was sent before a worker had its own way to take signals was lost: 40 seconds."""
+    with serving(tmp_path, wait=False, WHATWORKS_WORKERS="2") as running:
+        time.sleep(0.1)  # they are there by now, and far from ready
+        code, seconds, said = running.end(signal.SIGTERM)
+    assert code == 0, said
+    assert seconds < server.STOP_SECONDS / 2
 
 
 def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:

@@ -39,7 +39,18 @@ def test_every_setting_has_a_variable_and_a_sentence(tmp_path: Path) -> None:
         "plan_limits": "observe",
         "log_level": "debug",
         "public_url": "https://a.example",
+        "storage_url": "s3://KEY:SECRET@s3.example/bucket",
         "data_dir": str(tmp_path),
+        "max_downloads": "3",
+        "rate_limit_storage": "valkey://h",
+        "proxy_addresses": "10.0.0.0/8",
+        "accel_redirect": "/deliveries",
+        "razorpay_url": "https://razorpay.example",
+        "stripe_url": "https://stripe.example",
+        "previous_webhook_secrets_until": "2026-12-31",
+        "plan_free": "executions=1 api_calls=- exports=- tiers=free",
+        "plan_pro": "executions=2 api_calls=- exports=- tiers=free",
+        "plan_scale": "executions=3 api_calls=- exports=- tiers=free",
     }
     plain = {bool: "off", int: "7", str: "text", Path: str(tmp_path)}
     texts = {
@@ -183,3 +194,38 @@ def test_masked_tells_no_password() -> None:
     assert found["database_url"] == "postgresql://asha:***@host/d"
     assert found["smtp_url"] == "smtp://asha:***@mail.example:587"
     assert (found["secret_key"], found["rate_limits"]) == ("***", "off")
+
+
+@pytest.mark.parametrize("url", ["s3://host", "https://host/bucket", "bucket", "s3://a:b@host/"])
+def test_a_store_that_cannot_be_one_is_refused(url: str) -> None:
+    with pytest.raises(BadSetting, match="WHATWORKS_STORAGE_URL"):
+        settings.from_env({"WHATWORKS_STORAGE_URL": url})
+
+
+def test_the_secret_of_a_store_is_hidden() -> None:
+    url = "s3://KEY:SECRET@s3.example/bucket?region=x"
+    shown = settings.masked(settings.from_env({"WHATWORKS_STORAGE_URL": url}))
+    assert shown["storage_url"] == "s3://KEY:***@s3.example/bucket?region=x"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("RATE_LIMIT_STORAGE", "memcached://h", "neither valkey"),
+        ("PROXY_ADDRESSES", "10.0.0.1/8", "has host bits"),
+        ("PROXY_ADDRESSES", "everybody", "does not appear"),
+        ("MAX_DOWNLOADS", "64", "below WHATWORKS_THREADS"),
+        ("ACCEL_REDIRECT", "https://elsewhere.example", "is a path"),
+    ],
+)
+def test_what_stands_in_front_is_checked(name: str, text: str, said: str) -> None:
+    with pytest.raises(settings.BadSetting, match=said):
+        settings.from_env({f"WHATWORKS_{name}": text})
+
+
+def test_secrets_of_the_front_are_masked() -> None:
+    shown = settings.masked(
+        Settings(previous_secret_keys="old", rate_limit_storage="valkey://:password@h:6379")
+    )
+    assert "old" not in shown["previous_secret_keys"]
+    assert "password" not in shown["rate_limit_storage"]

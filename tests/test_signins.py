@@ -9,8 +9,9 @@ import pytest
 import time_machine
 
 from tests.test_executions import sign_up
-from whatworks import clock, db, errors, signins
-from whatworks.signins import Challenge
+from whatworks import clock, db, errors
+from whatworks.people import signins
+from whatworks.people.signins import Challenge
 
 KEY = "k" * 40
 EMAIL = "asha@example.com"

@@ -17,8 +17,8 @@ import pytest
 from werkzeug.serving import make_server
 
 from tests import people
-from whatworks import migrations
 from whatworks.app import close
+from whatworks.upgrades import migrations
 
 _numbers = itertools.count(1)
 
@@ -182,7 +182,7 @@ class TestWorkflowExecution:
         answer = browser.put(f"/api/execution/{execution_id}/progress", {"steps_completed": 5})
         assert (answer.status, answer.json["status"]) == (200, "completed")
         assert answer.json["progress"] == "5/5"
-        execution = browser.get(f"/api/execution/{execution_id}").json["execution"]
+        execution = browser.get(f"/api/execution/{execution_id}").json
         assert execution["completed_at"].endswith("Z")
 
     def test_nonexistent_user(self, browser: Browser) -> None:

@@ -21,8 +21,13 @@ def _lines(spec: Spec) -> Iterator[str]:
         "Made by `whatworks api-docs`; do not edit. A running server has the same at `/api/docs`,",
         "and as OpenAPI 3.1 at `/api/openapi.json`.",
         "",
-        "Send `Authorization: Bearer TOKEN` or the session cookie. Every POST takes an",
-        "`Idempotency-Key` header. Every failure has the shape [ErrorAnswer](#erroranswer):",
+        "## First steps",
+        "",
+    )
+    for step in spec["x-first-steps"]:
+        yield from (f"**{step['title']}.** {step['text']}", "")
+    yield from (
+        "Every failure has the shape [ErrorAnswer](#erroranswer):",
         "",
         "| status | when |",
         "| --- | --- |",
@@ -47,10 +52,11 @@ def _operation(method: str, path: str, operation: Spec) -> Iterator[str]:
         yield from ("Needs no sign-in.", "")
     asked = [p for p in operation["parameters"] if p["in"] != "header"]
     if asked:
-        yield from ("| parameter | in | type |", "| --- | --- | --- |")
+        yield from ("| parameter | in | type | what |", "| --- | --- | --- | --- |")
         for one in asked:
             needed = "" if one["required"] else ", optional"
-            yield f"| `{one['name']}` | {one['in']}{needed} | {_type(one['schema'])} |"
+            what = _cell(_what(one["schema"]))
+            yield f"| `{one['name']}` | {one['in']}{needed} | {_type(one['schema'])} | {what} |"
         yield ""
     if "requestBody" in operation:
         yield from (f"Body: {_content(operation['requestBody'])}", "")
@@ -73,8 +79,9 @@ def _failures(spec: Spec) -> dict[str, str]:
 
 
 def _content(part: Spec) -> str:
-    (kind,) = part["content"].values()
-    return _type(kind["schema"])
+    kinds = part["content"]
+    also = "".join(f", or {media}" for media in kinds if media != "application/json")
+    return _type(kinds["application/json"]["schema"]) + also
 
 
 def _shape(name: str, shape: Spec) -> Iterator[str]:

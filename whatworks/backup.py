@@ -7,7 +7,8 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
-from whatworks import db, errors, migrations
+from whatworks import db, errors
+from whatworks.upgrades import migrations
 
 
 class CannotCopy(errors.Failure):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from whatworks import clock, db, errors, guide, guide_parser
+from whatworks import clock, db, errors
+from whatworks.guides import guide, parser
 from whatworks.models import Workflow as WorkflowRow
 from whatworks.models import WorkflowVersion
 
@@ -69,6 +70,14 @@ _VERSIONS: Final = db.Query(
     .where(WorkflowVersion.workflow_name == bindparam("name"))
     .order_by(WorkflowVersion.version)
 )
+_MARK: Final = db.Query(
+    select(
+        func.count(),
+        func.sum(WorkflowRow.version),
+        func.max(WorkflowRow.loaded_at),
+        func.count(WorkflowRow.retired_at),
+    )
+)
 _ADD: Final = db.Query(insert(WorkflowRow))
 _ADD_VERSION: Final = db.Query(insert(WorkflowVersion))
 
@@ -79,7 +88,7 @@ _parsed: dict[str, guide.Guide] = {}
 def read_folder(folder: Path) -> Iterator[guide.Guide]:
     """Parse every `*.md` of a folder. Raises guide.GuideError with all mistakes of a file."""
     for path in sorted(folder.glob("*.md")):
-        yield guide_parser.parse(path.read_text(encoding="utf-8"), str(path))
+        yield parser.parse(path.read_text(encoding="utf-8"), str(path))
 
 
 def load(session: db.Session, guides: Iterable[guide.Guide], *, source: str) -> list[str]:
@@ -97,6 +106,11 @@ def list_current(session: db.Session) -> list[Workflow]:
         Workflow(row.name, row.version, _guide(session, row.name, row.version, row.digest))
         for row in session.all(_CURRENT)
     ]
+
+
+def mark(session: db.Session) -> tuple[object, ...]:
+    """Changes whenever what is on offer does."""
+    return tuple(session.first(_MARK) or ())
 
 
 def find(session: db.Session, name: str, version: int | None = None) -> Workflow | None:
@@ -127,6 +141,17 @@ def get(session: db.Session, name: str) -> Workflow:
     return found
 
 
+def followed(session: db.Session, name: str, version: int | None, total_steps: int) -> guide.Guide:
+    """The guide that a run follows, with exactly its steps.
+
+    Its own version; for old runs the current one; steps alone where there is no guide at all.
+    """
+    known = find(session, name, version)
+    own = known.guide if known else _without_text(name)
+    missing = range(len(own.steps) + 1, total_steps + 1)
+    return replace(own, steps=(*own.steps[:total_steps], *map(_bare_step, missing)))
+
+
 def versions(session: db.Session, name: str) -> list[tuple[int, float]]:
     """Every version and when it was loaded."""
     return [tuple(row) for row in session.all(_VERSIONS, name=name)]
@@ -137,6 +162,27 @@ def retire(session: db.Session, name: str) -> None:
     get(session, name)
     session.run(
         update(WorkflowRow).where(WorkflowRow.name == name).values(retired_at=clock.timestamp())
+    )
+
+
+def _without_text(name: str) -> guide.Guide:
+    return guide.Guide(
+        name=name,
+        title=name.replace("_", " ").capitalize() or "Old run",
+        summary="",
+        language="en",
+        tier="free",
+        goals=(),
+        markets=(),
+        skill_levels=(),
+        outcome=guide.Outcome("revenue", "What did it bring?", "A screenshot, names hidden"),
+        steps=(),
+    )
+
+
+def _bare_step(number: int) -> guide.Step:
+    return guide.Step(
+        number, f"Step {number}", 10, "You have done what your pack says for this step."
     )
 
 
@@ -161,6 +207,8 @@ def _load_one(session: db.Session, one: guide.Guide, source: str) -> str | None:
         digest=guide.digest(one),
         guide=guide.to_json(one),
         created_at=clock.timestamp(),
+        steps=len(one.steps),
+        minutes=one.minutes,
     )
     return f"{one.name} v{version}"
 

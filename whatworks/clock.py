@@ -39,3 +39,13 @@ def rfc3339(seconds: float | None) -> str | None:
 def new_id() -> str:
     """A UUIDv7 (RFC 9562): sortable by the time it was made, so newer rows have greater ids."""
     return str(uuid_utils.uuid7())
+
+
+def first_id(seconds: float) -> str:
+    """What every id made since a time is greater than.
+
+    >>> first_id(1768176000.0)
+    '019baf80-9c00-0000-0000-000000000000'
+    """
+    digits = f"{max(int(seconds * 1000), 0):012x}"
+    return f"{digits[:8]}-{digits[8:]}-0000-0000-000000000000"

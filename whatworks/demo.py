@@ -11,29 +11,27 @@ from typing import Any, Final
 
 from sqlalchemy.dialects.postgresql import insert
 
-from whatworks import (
-    catalogue,
-    clock,
-    db,
-    demo_people,
-    migrations,
-    operators,
-    performance,
-    recommendations,
-    sessions,
-    settings,
-)
+from whatworks import catalogue, clock, db, demo_people, settings
+from whatworks.advice import recommendations
 from whatworks.demo_people import Person, Run
+from whatworks.evidence import fits, performance, publications
+from whatworks.evidence.beliefs import Beliefs
+from whatworks.execution import steps
 from whatworks.models import (
     Email,
     ExecutionEvent,
+    ExecutionStep,
     Grant,
     Outcome,
     StepNote,
     UserProfile,
     WorkflowExecution,
 )
+from whatworks.people import operators, sessions
 from whatworks.settings import Settings
+from whatworks.store import plans, products
+from whatworks.store.entitlements import Terms
+from whatworks.upgrades import migrations
 
 FOLDER: Final = "demo"
 BATCH: Final = 200
@@ -49,6 +47,7 @@ _ADD: Final = {
         WorkflowExecution,
         StepNote,
         ExecutionEvent,
+        ExecutionStep,
         Outcome,
     )
 }
@@ -110,18 +109,25 @@ def _fill(database: db.Database, people: int, seed: int, progress: Callable[[int
         executions += sum(len(person.runs) for person in batch)
         outcomes += sum(len(run.outcomes) for person in batch for run in person.runs)
     database.write(performance.rebuild)
-    database.write(_recommend, ids[:RECOMMENDED])
+    known = Beliefs()
+    terms = Terms(plans.from_settings(Settings()), products.load())
+    database.write(fits.store, database.read(fits.compute))
+    publications.keep_up_all(database, known)
+    for number, user_id in enumerate(ids[:RECOMMENDED]):
+        _recommend(database, known, user_id, terms, follow=number % 3 == 0)
     token = database.write(sessions.open_, ids[0], kind="token", label="demo", days=90)
     email, key = database.write(_add_operator)
     return Made(people, executions, outcomes, "asha@demo.example", token, email, key)
 
 
-def _recommend(session: db.Session, user_ids: list[str]) -> None:
-    """Draw a slate for each; every third person follows the first of it."""
-    for number, user_id in enumerate(user_ids):
-        shown = recommendations.draw(session, user_id, 5)
-        if shown and number % 3 == 0:
-            recommendations.click(session, user_id, shown[0].id)
+def _recommend(
+    database: db.Database, known: Beliefs, user_id: str, terms: Terms, *, follow: bool
+) -> None:
+    """Draw a slate for somebody, who may follow the first of it."""
+    drawn = database.read(recommendations.draw, user_id, 5, known, terms)
+    shown = database.write(recommendations.keep, drawn)
+    if shown and follow:
+        database.write(recommendations.click, user_id, shown[0].id)
 
 
 def _add_operator(session: db.Session) -> tuple[str, str]:
@@ -141,8 +147,10 @@ def _person_rows(
         "market": market,
         "skill_level": skill_level,
         "country": "IN",
+        "time_zone": None,
         "created_at": joined,
         "updated_at": joined,
+        "source": None,
     }
     return {
         UserProfile: [profile],
@@ -166,7 +174,7 @@ def _insert(session: db.Session, rows: Rows) -> None:
 
 def _rows(person: Person) -> Iterator[tuple[type[Any], dict[str, Any]]]:
     profile = person.profile
-    yield UserProfile, asdict(profile)
+    yield UserProfile, asdict(profile) | {"source": None}
     yield (
         Email,
         {
@@ -188,6 +196,8 @@ def _grant(person: Person) -> dict[str, Any]:
         "id": clock.new_id(),
         "plan": person.plan,
         "cause": "demo data",
+        "cause_id": None,
+        "product": None,
         "valid_from": person.profile.created_at,
         "valid_until": None,
         "revoked_at": None,
@@ -200,10 +210,13 @@ def _run_rows(run: Run) -> Iterator[tuple[type[Any], dict[str, Any]]]:
     owner = {"user_id": run.execution.user_id, "execution_id": run.execution.id}
     yield WorkflowExecution, execution
     for note in run.notes:
-        yield StepNote, owner | asdict(note)
+        yield StepNote, owner | asdict(note) | {"rev": None, "superseded_at": None}
     for event_id, event in run.events:
         yield ExecutionEvent, owner | {"id": event_id} | asdict(event)
+    for state in steps.fold(event for _, event in run.events).values():
+        yield ExecutionStep, owner | asdict(state)
     for outcome in run.outcomes:
         values = owner | asdict(outcome) | {"verified": int(outcome.verified)}
+        values["review"] = "approved" if outcome.verified else None
         values["timestamp"] = values.pop("created_at")
         yield Outcome, values

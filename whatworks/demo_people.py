@@ -11,13 +11,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from whatworks import clock, lifecycle, outcomes, profiles
+from whatworks import clock
 from whatworks.catalogue import Workflow
-from whatworks.guide import Step
-from whatworks.lifecycle import Event, Execution
-from whatworks.outcomes import Outcome
-from whatworks.profiles import Profile
-from whatworks.step_notes import Note
+from whatworks.execution import lifecycle, steps
+from whatworks.execution.lifecycle import Event, Execution
+from whatworks.execution.step_notes import Note
+from whatworks.guides.guide import Step
+from whatworks.people import profiles
+from whatworks.people.profiles import Profile
+from whatworks.results import outcomes
+from whatworks.results.outcomes import Outcome
 from whatworks.store import entitlements
 
 HOUR: Final = 3_600.0
@@ -150,18 +153,19 @@ class _Attempt:
     ) -> None:
         self.chance, self.profile, self.workflow = chance, profile, workflow
         self.at, self.now = started, now
+        self.skipped = 0
         self.notes: list[Note] = []
         self.events: list[tuple[str, Event]] = []
         self._add(Event("started", started))
 
     def run(self) -> Run:
-        steps = self.workflow.guide.steps
-        keeps_on = chance_of_success(self.profile, self.workflow) ** (1 / len(steps))
-        for step in steps:
+        planned = self.workflow.guide.steps
+        keeps_on = chance_of_success(self.profile, self.workflow) ** (1 / len(planned))
+        for step in planned:
             if self.chance.random() > keeps_on:
                 self._give_up(step)
                 break
-            if not self._take(step, last=step.number == len(steps)):
+            if not self._take(step, last=step.number == len(planned)):
                 break
         execution = functools.reduce(
             lifecycle.advance, (event for _, event in self.events), self._opening()
@@ -169,22 +173,40 @@ class _Attempt:
         return Run(execution, self.events, self.notes, self._outcomes(execution))
 
     def _take(self, step: Step, *, last: bool) -> bool:
-        """Do a step, perhaps after a failure; False when it is not done by now."""
-        if self.chance.random() < 0.15 and not self._log(step, "failed", FAILED_NOTES):
+        """Do a step, perhaps after a failure, or skip it; False when it is not done by now.
+
+        Whoever skipped a step fails more often at the next ones, as tips then tell others.
+        """
+        self._tick(step)
+        if self.chance.random() < 0.12 + 0.2 * self.skipped and not self._fail(step):
             return False
-        if not self._log(step, "worked", WORKED_NOTES):
+        if self.chance.random() < 0.06:
+            self.skipped += 1
+            if not self._log(step, "skipped", (), self.chance.choice(steps.SKIPPED)):
+                return False
+        elif not self._log(step, "worked", WORKED_NOTES):
             return False
         kind = "completed" if last else "progressed"
         self._add(Event(kind, self.at, steps_completed=step.number))
         return True
 
-    def _log(self, step: Step, result: str, notes: Sequence[str]) -> bool:
+    def _tick(self, step: Step) -> None:
+        for item in range(len(step.checklist)):
+            if self.chance.random() < 0.75:
+                self._add(Event("checked", self.at, step=step.number, result="on", item=item))
+
+    def _fail(self, step: Step) -> bool:
+        return self._log(step, "failed", FAILED_NOTES, self.chance.choice(steps.FAILED))
+
+    def _log(
+        self, step: Step, result: str, notes: Sequence[str], reason: str | None = None
+    ) -> bool:
         spent = step.minutes * 60 * self.chance.lognormvariate(0, 0.4)
         pause = self.chance.lognormvariate(0, 1.2) * 5 * HOUR
         if self.at + spent + pause > self.now:
             return False
         self.at += spent + pause
-        note = self._note(step, notes) if self.chance.random() < 0.2 else None
+        note = self._note(step, notes) if notes and self.chance.random() < 0.2 else None
         logged = Event(
             "logged",
             self.at,
@@ -192,13 +214,14 @@ class _Attempt:
             result=result,
             seconds_spent=round(spent),
             reference_id=note,
+            reason=reason,
         )
         self._add(logged)
         return True
 
     def _give_up(self, step: Step) -> None:
         """Stop here: with a failed step or silently; the rest is abandoned by them or by time."""
-        if self.chance.random() < 0.5 and not self._log(step, "failed", FAILED_NOTES):
+        if self.chance.random() < 0.5 and not self._fail(step):
             return
         by_owner = self.chance.random() < 0.25
         end = self.at + (self.chance.uniform(1, 72) * HOUR if by_owner else WINDOW + HOUR)

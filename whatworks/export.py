@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Final, TextIO
 
 import msgspec
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, bindparam, func, select
 
 from whatworks import clock, db
-from whatworks.models import Outcome, WorkflowExecution, WorkflowPerformance
+from whatworks.models import Outcome, Proof, Review, WorkflowExecution, WorkflowPerformance
 
 Progress = Callable[[int], None]
 FORMATS: Final = ("csv", "jsonl")
@@ -39,41 +39,69 @@ def _table(statement: Select[*tuple[Any, ...]], times: Iterable[str] = ()) -> Ta
     return Table(db.Query(statement), db.Query(count), names, frozenset(times))
 
 
-_E, _O, _W = WorkflowExecution, Outcome, WorkflowPerformance
+_E, _O, _P, _R, _W = WorkflowExecution, Outcome, Proof, Review, WorkflowPerformance
+_EXECUTIONS: Final = select(
+    _E.user_id,
+    _E.id.label("execution_id"),
+    _E.workflow_name,
+    _E.workflow_version,
+    _E.status,
+    _E.steps_completed,
+    _E.total_steps,
+    _E.goal,
+    _E.market,
+    _E.skill_level,
+    _E.country,
+    _E.started_at,
+    _E.completed_at,
+    _E.touched_at,
+).order_by(_E.user_id, _E.id)
+_OUTCOMES: Final = select(
+    _O.user_id,
+    _O.id.label("outcome_id"),
+    _O.execution_id,
+    _O.metric_type,
+    _O.value,
+    _O.currency,
+    _O.proof_type,
+    _O.proof_id,
+    _O.verified,
+    _O.review,
+    _O.timestamp.label("created_at"),
+    _O.supersedes_id,
+).order_by(_O.user_id, _O.id)
+RUN_TIMES: Final = ("started_at", "completed_at", "touched_at")
 TABLES: Final = {
-    "executions": _table(
+    "executions": _table(_EXECUTIONS, RUN_TIMES),
+    "outcomes": _table(_OUTCOMES, ("created_at",)),
+    "proofs": _table(
         select(
-            _E.user_id,
-            _E.id.label("execution_id"),
-            _E.workflow_name,
-            _E.workflow_version,
-            _E.status,
-            _E.steps_completed,
-            _E.total_steps,
-            _E.goal,
-            _E.market,
-            _E.skill_level,
-            _E.country,
-            _E.started_at,
-            _E.completed_at,
-            _E.touched_at,
-        ).order_by(_E.user_id, _E.id),
-        times=("started_at", "completed_at", "touched_at"),
+            _P.user_id,
+            _P.id.label("proof_id"),
+            _P.execution_id,
+            _P.step,
+            _P.kind,
+            _P.pages,
+            _P.width,
+            _P.height,
+            _P.bytes,
+            _P.sha256,
+            _P.created_at,
+        ).order_by(_P.user_id, _P.id),
+        ("created_at",),
     ),
-    "outcomes": _table(
+    "reviews": _table(
         select(
-            _O.user_id,
-            _O.id.label("outcome_id"),
-            _O.execution_id,
-            _O.metric_type,
-            _O.value,
-            _O.currency,
-            _O.proof_type,
-            _O.verified,
-            _O.timestamp.label("created_at"),
-            _O.supersedes_id,
-        ).order_by(_O.user_id, _O.id),
-        times=("created_at",),
+            _R.user_id,
+            _R.outcome_id,
+            _R.number,
+            _R.proof_id,
+            _R.decision,
+            _R.reason,
+            _R.by,
+            _R.at,
+        ).order_by(_R.user_id, _R.outcome_id, _R.number),
+        ("at",),
     ),
     "performance": _table(
         select(
@@ -96,6 +124,12 @@ TABLES: Final = {
 }
 
 
+MINE: Final = {  # what one person may have of their own
+    "executions": _table(_EXECUTIONS.where(_E.user_id == bindparam("user_id")), RUN_TIMES),
+    "outcomes": _table(_OUTCOMES.where(_O.user_id == bindparam("user_id")), ("created_at",)),
+}
+
+
 def count(session: db.Session, what: str) -> int:
     """How many rows a table has."""
     return int(session.value(TABLES[what].count))
@@ -103,12 +137,22 @@ def count(session: db.Session, what: str) -> int:
 
 def write(session: db.Session, what: str, form: str, file: TextIO, progress: Progress) -> int:
     """Write a table from the file's beginning, as `csv` or `jsonl`; returns how many rows."""
+    return _write(session, TABLES[what], form, file, progress)
+
+
+def write_mine(session: db.Session, user_id: str, what: str, form: str, file: TextIO) -> int:
+    """As `write`, of one person's own rows."""
+    return _write(session, MINE[what], form, file, lambda _: None, user_id=user_id)
+
+
+def _write(
+    session: db.Session, table: Table, form: str, file: TextIO, progress: Progress, **values: str
+) -> int:
     file.seek(0)  # a read may run twice
     file.truncate()
-    table = TABLES[what]
     add = _csv(file, table) if form == "csv" else _jsonl(file, table)
     done = 0
-    for done, row in enumerate(session.stream(table.query), 1):
+    for done, row in enumerate(session.stream(table.query, **values), 1):
         add([_value(table, name, value) for name, value in zip(table.names, row, strict=True)])
         if done % EVERY == 0:
             progress(EVERY)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from sqlalchemy import bindparam, delete, select
@@ -49,6 +49,19 @@ def key(caller: str, given: str, method: str, path: str, body: bytes) -> Key:
     """The key of a request. `caller` is a user_id or stands for somebody not signed in."""
     request = hashlib.sha256(f"{method} {path}\n".encode() + body).hexdigest()
     return Key(caller, hashlib.sha256(given.encode()).hexdigest(), request)
+
+
+def part(key: Key | None, name: str) -> Key | None:
+    """The key of one of several effects that a request has, each kept on its own."""
+    if key is None:
+        return None
+    return replace(key, key_hash=hashlib.sha256(f"{key.key_hash} {name}".encode()).hexdigest())
+
+
+def check(session: db.Session, key: Key | None) -> None:
+    """Whether a verb that costs much is worth running: raises as `once` would, before it runs."""
+    if key is not None:
+        _raise_if_kept(session, key)
 
 
 def once(

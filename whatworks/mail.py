@@ -84,15 +84,7 @@ class Mailer:
 
     def send(self, to: str, subject: str, text: str) -> None:
         """Queue a plain-text mail; tried a few times, and logged without its address if lost."""
-        message = EmailMessage()
-        message["From"] = self._sender
-        message["To"] = to
-        message["Subject"] = subject
-        message["Date"] = formatdate(clock.timestamp())
-        message["Message-ID"] = make_msgid(domain=_domain(self._sender))
-        message["Auto-Submitted"] = "auto-generated"
-        # Plain lines, so that a link can be copied from the file of the outbox as well.
-        message.set_content(text, cte="7bit" if text.isascii() else "8bit")
+        message = self._message(to, subject, text)
         with self._lock:
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._loop, name="mailer", daemon=True)
@@ -102,12 +94,37 @@ class Mailer:
         except queue.Full:
             logger.error("mail dropped: the queue is full")
 
+    def deliver(self, to: str, subject: str, text: str, *, name: str, unsubscribe: str) -> None:
+        """Hand a mail over now, for whoever keeps a record of what was sent.
+
+        The same `name` gives the same Message-ID, by which mailboxes know a mail they have already.
+        `unsubscribe` is an address that ends such mails by a bare POST (RFC 8058). Raises OSError,
+        SMTPException, and ValueError when the address cannot stand in a header.
+        """
+        message = self._message(to, subject, text)
+        message.replace_header("Message-ID", f"<{name}@{_domain(self._sender)}>")
+        message["List-Unsubscribe"] = f"<{unsubscribe}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+        self._carrier.deliver(message)
+
     def close(self) -> None:
         """Send what is waiting, then stop."""
         thread = self._thread
         if thread is not None and thread.is_alive():
             self._waiting.put(None)
             thread.join(timeout=TIMEOUT * 2)
+
+    def _message(self, to: str, subject: str, text: str) -> EmailMessage:
+        message = EmailMessage()
+        message["From"] = self._sender
+        message["To"] = to
+        message["Subject"] = subject
+        message["Date"] = formatdate(clock.timestamp())
+        message["Message-ID"] = make_msgid(domain=_domain(self._sender))
+        message["Auto-Submitted"] = "auto-generated"
+        # Plain lines, so that a link can be copied from the file of the outbox as well.
+        message.set_content(text, cte="7bit" if text.isascii() else "8bit")
+        return message
 
     def _loop(self) -> None:
         while (message := self._waiting.get()) is not None:

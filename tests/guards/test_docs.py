@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests import people
-from whatworks import api_docs, cli, settings
+from whatworks import api_docs, settings
+from whatworks.cli import main
+from whatworks.guides import draft, guide, parser
 from whatworks.settings import Settings
 from whatworks.web import openapi
 
@@ -47,6 +49,25 @@ def _is_in(rule: str, text: str) -> bool:
     return re.search(rf"(?<![\w/>]){re.escape(rule)}(?![\w/<])", text) is not None
 
 
+def test_every_field_of_a_guide_is_documented_and_no_other() -> None:
+    """And so is every word that a field takes, and every limit."""
+    page = read("docs/guides.md")
+    tables = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    known = (parser.GUIDE_FIELDS, parser.OUTCOME_FIELDS, parser.STEP_FIELDS, parser.TIP_FIELDS)
+    assert sorted(tables) == sorted([*(f for group in known for f in group), *parser.WHEN_FIELDS])
+    kinds = (guide.GOALS, guide.MARKETS, guide.SKILL_LEVELS, guide.TIERS, guide.METRICS)
+    limits = (draft.MOST_STEPS, draft.MOST_MINUTES, draft.MOST_ITEMS)
+    assert [word for kind in kinds for word in kind if f"`{word}`" not in page] == []
+    lengths = (draft.LONGEST_TITLE, draft.LONGEST_TEXT)
+    assert [n for n in (*limits, *lengths) if not re.search(rf"\b{n}\b", page)] == []
+
+
+def test_the_guide_in_the_documents_is_one() -> None:
+    example = re.search(r"```markdown\n(.*?)```", read("docs/guides.md"), re.DOTALL)
+    assert example is not None
+    assert len(parser.parse(example[1], "call_five_clients.md").steps) == 2
+
+
 def test_the_api_reference_is_up_to_date() -> None:
     assert read("docs/api.md") == api_docs.markdown(openapi.build()), "run `make docs`"
 
@@ -55,7 +76,7 @@ def test_every_command_is_documented_and_no_other() -> None:
     text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
     code = "\n".join(re.findall(r"```sh\n.*?```|`[^`\n]+`", text, re.DOTALL))
     named = set(re.findall(r"(?<![/\w])whatworks (?:--[\w-]+ [^\s-]\S* )*([a-z][\w-]+)", code))
-    assert named == set(cli.main.commands)
+    assert named == set(main.main.commands)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from typing import Final
+from typing import Any, Final
 
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -21,12 +21,18 @@ class Form:
     fields: dict[str, str] = field(default_factory=dict)
     takes: set[str] = field(default_factory=set)
     buttons: list[tuple[str, str]] = field(default_factory=list)
+    ticked: dict[str, list[str]] = field(default_factory=dict)
 
-    def filled(self, button: tuple[str, str] | None = None, /, **typed: str) -> dict[str, str]:
+    def filled(self, button: tuple[str, str] | None = None, /, **typed: str) -> dict[str, Any]:
         """What a browser would send. A field or button that is not there is a mistake."""
         assert typed.keys() <= self.takes, f"{typed.keys() - self.takes} not in {self.takes}"
         assert button is None or button in self.buttons, f"{button} not in {self.buttons}"
-        return {**self.fields, **typed, **({} if button is None else {button[0]: button[1]})}
+        return {
+            **self.fields,
+            **self.ticked,
+            **typed,
+            **({} if button is None else {button[0]: button[1]}),
+        }
 
 
 class _Reader(HTMLParser):
@@ -34,6 +40,8 @@ class _Reader(HTMLParser):
         super().__init__()
         self.path = path
         self.forms: list[Form] = []
+        self.named: dict[str, Form] = {}
+        self.within: Form | None = None
         self.inside: Form | None = None
         self.area: str | None = None
         self.select: str | None = None
@@ -42,39 +50,49 @@ class _Reader(HTMLParser):
         """Collect fields and buttons of the form one is in."""
         given = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self.inside = Form(given.get("action", self.path), given.get("method", "get").lower())
-            self.forms.append(self.inside)
+            self.within = Form(given.get("action", self.path), given.get("method", "get").lower())
+            self.forms.append(self.within)
+            self.named[given.get("id", "")] = self.within
             return
-        if self.inside is None or "disabled" in given:
-            return
+        if tag in ("input", "button", "textarea", "select"):  # they may name a form elsewhere
+            self.inside = self.named[given["form"]] if "form" in given else self.within
+        if self.inside is not None and "disabled" not in given:
+            self._part(self.inside, tag, given)
+
+    def _part(self, form: Form, tag: str, given: dict[str, str]) -> None:
         name = given.get("name", "")
         if tag == "button" and given.get("type", "submit") == "submit":
-            self.inside.buttons.append((name, given.get("value", "")))
+            form.buttons.append((name, given.get("value", "")))
         elif tag == "input" and name and given.get("type") not in VOID:
-            self._input(self.inside, name, given)
+            self._input(form, name, given)
         elif tag == "textarea" and name:
             self.area = name
-            self.inside.takes.add(name)
-            self.inside.fields[name] = ""
+            form.takes.add(name)
+            form.fields[name] = ""
         elif tag == "select" and name:
             self.select = name
-            self.inside.takes.add(name)
+            form.takes.add(name)
         elif tag == "option" and self.select:
             value = given.get("value", "")
-            if "selected" in given or self.select not in self.inside.fields:
-                self.inside.fields[self.select] = value
+            if "selected" in given or self.select not in form.fields:
+                form.fields[self.select] = value
 
     def _input(self, form: Form, name: str, given: dict[str, str]) -> None:
         form.takes.add(name)
         if given.get("type") in ("radio", "checkbox") and "checked" not in given:
+            return
+        if given.get("type") == "checkbox":
+            form.ticked.setdefault(name, []).append(given.get("value", ""))
             return
         form.fields[name] = given.get("value", "")
 
     def handle_endtag(self, tag: str) -> None:
         """Leave what ends here."""
         if tag == "form":
-            self.inside = None
+            self.inside = self.within = None
         elif tag == "textarea":
+            if self.inside is not None and self.area is not None:  # the first line break is no text
+                self.inside.fields[self.area] = self.inside.fields[self.area].removeprefix("\n")
             self.area = None
         elif tag == "select":
             self.select = None

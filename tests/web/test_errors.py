@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 from collections.abc import Callable
@@ -195,7 +196,8 @@ def test_every_expected_failure_has_the_shape(
     answer = client.get("/api/performance/resume_generator")
     found = failed(answer, kind.status)
     assert (found["error"], found["fields"]) == ("This is why.", {"a": "b"})
-    assert answer.headers["Retry-After"] == "7"
+    tells_when = kind.status in (429, 503, 504)
+    assert answer.headers.get("Retry-After") == ("7" if tells_when else None)
     page = client.get("/")
     assert (page.status_code, page.mimetype) == (kind.status, "text/html")
     assert "This is why." in page.get_data(as_text=True)
@@ -270,13 +272,16 @@ ODD = ("", "abc", "\0", "-1", "1e99", "9" * 400, "é\u202e", "<b>", "%s", "NaN")
     [
         *("/signup", "/signin", "/signin/code", "/signin/link", "/admin/claim", "/profile"),
         *("/sessions/x/revoke", "/recommendations/x/click", "/executor/{}", "/outcome/{}"),
-        *("/executor/{}/progress", "/executor/x/progress", "/executor/x/resume"),
+        *("/executor/{}/event", "/executor/x/event", "/executor/x/resume"),
     ],
 )
-def test_forms_never_break(person: Callable[..., Person], path: str) -> None:
+@pytest.mark.parametrize("stride", [7, pytest.param(1, marks=pytest.mark.drill)])
+def test_forms_never_break(person: Callable[..., Person], path: str, stride: int) -> None:
+    """Every field with every odd text; in `make test` each seventh of these pairs."""
     asha = person()
     address = path.format(asha.start())
-    for odd in ODD:
-        for field in (*FIELDS, "idempotency_key", "next", "challenge"):
-            answer = asha.client.post(address, data={"step": "1", field: odd})
-            assert answer.status_code < 500, (field, odd)
+    pairs = itertools.product(ODD, (*FIELDS, "idempotency_key", "next", "challenge"))
+    first = sum(path.encode()) % stride  # every form begins elsewhere
+    for odd, field in itertools.islice(pairs, first, None, stride):
+        answer = asha.client.post(address, data={"step": "1", field: odd})
+        assert answer.status_code < 500, (field, odd)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -15,12 +16,15 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests import people, test_migrations
+from tests.conftest import Templates
 from tests.people import Person
 from tests.web import forms
 from tests.web.forms import Form
-from whatworks import clock, db, migrations, performance
+from whatworks import clock, db
 from whatworks.app import close
+from whatworks.evidence import performance
 from whatworks.models import WorkflowPerformance
+from whatworks.upgrades import migrations
 
 ASHA = {"email": "asha@example.com", **people.NEW, "country": "IN"}
 
@@ -50,15 +54,25 @@ def begun(client: FlaskClient, workflow: str = "resume_generator") -> TestRespon
 
 
 def step(page: TestResponse, number: int) -> Form:
-    """The form of one step of a run."""
-    steps = [form for form in forms.read(page) if form.fields.get("step") == str(number)]
-    assert len(steps) == 1
-    return steps[0]
+    """The form of one step of a run: its note, its checklist, its verdict."""
+    (found,) = (
+        form
+        for form in forms.read(page)
+        if form.fields.get("step") == str(number) and form.fields.get("kind") == "note"
+    )
+    return found
+
+
+def progress(page: TestResponse) -> str:
+    """The steps done of all, as the bar of a run says."""
+    found = re.search(r"<progress[^>]*>(\d+ of \d+)</progress>", text(page))
+    assert found is not None
+    return found[1]
 
 
 def worked(client: FlaskClient, page: TestResponse, number: int, note: str = "") -> TestResponse:
     form = step(page, number)
-    return forms.send(client, form, form.filled(("result", "worked"), note=note))
+    return forms.send(client, form, form.filled(("result", "worked"), text=note))
 
 
 def finished(client: FlaskClient, page: TestResponse, steps: int = 5) -> TestResponse:
@@ -86,26 +100,36 @@ def test_the_loop(client: FlaskClient, app: Flask) -> None:
 
     page = begun(client)
     run = path(page)
-    assert "0 of 5 done" in text(page)
+    assert progress(page) == "0 of 5"
     page = worked(client, page, 1, note="Wrote the first draft")
-    assert "1 of 5 done" in text(page)
+    assert progress(page) == "1 of 5"
     assert "Wrote the first draft" in text(page)
 
     form = step(page, 2)
-    reason = next(value for name, value in form.buttons if name == "reason")
-    page = forms.send(client, form, form.filled(("reason", reason), note="No access yet"))
-    assert "1 of 5 done" in text(page)
-    assert reason in text(page)
-    assert "No access yet" in text(page)
+    failed = form.filled(("result", "failed"), reason="no_access", text="No access yet")
+    page = forms.send(client, form, failed)
+    assert progress(page) == "1 of 5"
+    assert "Failed so far" in text(page)
+    assert "Write down what is missing" in text(page)  # the tip for that reason
+    assert step(page, 2).fields["text"] == "No access yet"
     form = step(page, 2)
-    page = forms.send(client, form, form.filled(("result", "next")))
-    assert "2 of 5 done" in text(page)
-    page = forms.send(client, step(page, 3), step(page, 3).filled(("result", "note"), note="Later"))
-    assert "2 of 5 done" in text(page)
-    assert "Later" in text(page)
+    page = forms.send(client, form, form.filled(("result", "skipped"), reason="later"))
+    assert progress(page) == "2 of 5"
+    form = step(page, 3)
+    data = form.filled(("kind", "note"), text="Later") | {"check": ["0", "2"]}
+    page = forms.send(client, form, data)
+    assert progress(page) == "2 of 5"
+    assert step(page, 3).fields["text"] == "Later"
+    assert step(page, 3).ticked == {"check": ["0", "2"]}
     for number in (3, 4, 5):
         page = worked(client, page, number)
+    assert path(page) == run  # step 2 waits, and it is asked first
+    assert "you left <span data-later-said>step 2, “" in text(page)
+    (form,) = (one for one in forms.read(page) if one.fields.get("finish"))
+    page = forms.send(client, form, form.filled(("result", "worked")))
     assert path(page) == run.replace("executor", "outcome")
+    assert "Well done, you came to the end</strong>: 4 of 5 steps, 1 skipped." in text(page)
+    assert "4 of 5 steps, 1 skipped" in text(client.get("/dashboard"))
 
     form = outcome_form(page)
     assert form.fields["currency"] == "INR"
@@ -127,6 +151,21 @@ def test_the_loop(client: FlaskClient, app: Flask) -> None:
     assert folded(app) == rebuilt(app)
 
 
+def test_what_was_left_for_later_is_done_before_the_end(client: FlaskClient) -> None:
+    """Without a script: the way back leads to a verdict, and then nothing is asked."""
+    joined(client)
+    page = begun(client)
+    form = step(page, 1)
+    page = forms.send(client, form, form.filled(("result", "skipped"), reason="later"))
+    page = finished_from(client, page, 2, 5)
+    assert 'href="#step-1">Go back to step 1</a>' in text(page)
+    page = worked(client, page, 1)
+    assert progress(page) == "4 of 5"
+    page = worked(client, page, 5)
+    assert path(page).startswith("/outcome/")
+    assert "5 of 5 steps." in text(page)
+
+
 def folded(app: Flask) -> dict[str, list[tuple[Any, ...]]]:
     return people.platform(app).database.read(people.read_model)
 
@@ -134,6 +173,13 @@ def folded(app: Flask) -> dict[str, list[tuple[Any, ...]]]:
 def rebuilt(app: Flask) -> dict[str, list[tuple[Any, ...]]]:
     people.platform(app).database.write(performance.rebuild)
     return folded(app)
+
+
+def test_who_signs_up_is_told_of_every_mail(client: FlaskClient) -> None:
+    """Also of those nobody asked for: about proofs, and for results."""
+    said = text(client.get("/signup"))
+    for occasion in ("sign in or buy", "a proof", "ask what a finished run brought", "turn off"):
+        assert occasion in said
 
 
 def test_a_recommendation_is_followed(client: FlaskClient, app: Flask) -> None:
@@ -144,7 +190,7 @@ def test_a_recommendation_is_followed(client: FlaskClient, app: Flask) -> None:
     assert path(guide).startswith("/executor/")
     form = next(f for f in forms.read(guide) if f.action == path(guide))
     run = forms.send(client, form, form.filled())
-    assert "0 of" in text(run)
+    assert progress(run).startswith("0 of")
     with db.engine(people.platform(app).database.url).connect() as connection:
         query = "SELECT e.id FROM workflow_executions e JOIN recommendations r ON"
         query += " r.id = e.recommendation_id WHERE r.clicked = 1"
@@ -156,11 +202,11 @@ def test_forms_sent_twice_have_one_effect(client: FlaskClient, app: Flask) -> No
     form = forms.find(client.get("/executor/whatsapp_bot"), "/executor/whatsapp_bot")
     pages = [forms.send(client, form, form.filled()) for _ in range(2)]
     assert path(pages[0]) == path(pages[1])
-    verdict = step(pages[0], 1).filled(("result", "worked"), note="once")
+    verdict = step(pages[0], 1).filled(("result", "worked"), text="once")
     for _ in range(2):
         page = forms.send(client, step(pages[0], 1), verdict)
-    assert "1 of 4 done" in text(page)
-    assert text(page).count("once</p>") + text(page).count("once<small>") == 1
+    assert progress(page) == "1 of 4"
+    assert text(page).count("once</textarea>") == 1
     ask = finished_from(client, page, 2, 4)
     result = outcome_form(ask).filled(metric_type="revenue", value="100")
     pages = [forms.send(client, outcome_form(ask), result) for _ in range(2)]
@@ -247,7 +293,8 @@ def test_an_abandoned_run_is_resumed(client: FlaskClient, app: Flask) -> None:
     stopped = forms.send(client, forms.find(page, f"{run}/abandon"), {})
     assert "This run is stopped" in text(stopped)
     assert "Go on at step 2" in text(stopped)
-    assert client.post(f"{run}/progress", data={"step": 2, "result": "worked"}).status_code == 409
+    verdict = {"kind": "verdict", "step": 2, "result": "worked"}
+    assert client.post(f"{run}/event", data=verdict).status_code == 409
     page = forms.send(client, forms.find(stopped, f"{run}/resume"), {})
     assert "Welcome back" in text(page)
     assert "Welcome back" not in text(client.get(run))
@@ -270,7 +317,10 @@ def test_answers_are_changed(client: FlaskClient) -> None:
 def test_a_guide_with_a_run_leads_to_it(client: FlaskClient) -> None:
     joined(client)
     run = path(begun(client))
-    assert run in text(client.get("/executor/resume_generator"))
+    resumed = client.get("/executor/resume_generator")
+    assert progress(resumed) == "0 of 5"
+    assert step(resumed, 1).action == f"{run}/event"
+    assert f'href="{run}"' in text(client.get("/executor/resume_generator?guide"))
     assert client.post("/executor/resume_generator").headers["Location"] == run
     finished(client, client.get(run))
     assert "Do it again" in text(client.get("/executor/resume_generator"))
@@ -289,17 +339,32 @@ def test_filters_of_the_catalogue(shared_app: Flask) -> None:
 # ---- people of the old shop -----------------------------------------------------------------
 
 
-@pytest.fixture(params=["clean", "dirty"])
-def old_app(request: pytest.FixtureRequest, empty_url: str, tmp_path: Path) -> Iterator[Flask]:
+def clean(url: str) -> None:
+    """The old shop's database, upgraded."""
+    legacy(url)
+    people.migrate_and_stock(url)
+
+
+def dirty(url: str) -> None:
+    """The same with rows that cannot be used."""
+    legacy(url)
+    soil(url)
+    people.migrate_and_stock(url)
+
+
+@pytest.fixture(
+    params=itertools.product((clean, dirty), ("sqlite", "postgresql")),
+    ids=lambda both: f"{both[0].__name__}-{both[1]}",
+)
+def old_app(
+    request: pytest.FixtureRequest, templates: Templates, tmp_path: Path
+) -> Iterator[Flask]:
     """The application on an old database that was upgraded, with or without dirty rows."""
-    legacy(empty_url)
-    if request.param == "dirty":
-        soil(empty_url)
-    migrations.upgrade(empty_url)
-    people.stock(empty_url)
-    app = people.build(empty_url, tmp_path)
-    yield app
-    close(app)
+    make, kind = request.param
+    with templates.copied(kind, tmp_path, make) as url:
+        app = people.build(url, tmp_path)
+        yield app
+        close(app)
 
 
 def legacy(url: str) -> None:
@@ -380,11 +445,11 @@ def test_every_old_run_renders_and_can_go_on(old_app: Flask) -> None:
 def counted_only(
     model: dict[str, list[tuple[Any, ...]]], cells: set[str] | None = None
 ) -> dict[str, object]:
-    """Cells with counts behind them and their sums; of old cells only figures are known."""
+    """Cells with counts behind them and their versions; of old cells only figures are known."""
     started = list(WorkflowPerformance.__table__.columns.keys()).index("started")
     found = {row[0]: row for row in model["cells"] if row[started] is not None}
     return {
-        cell: (row, [value for value in model["sums"] if ":".join(value[:3]) == cell])
+        cell: (row, [value for value in model["versions"] if ":".join(value[:3]) == cell])
         for cell, row in found.items()
         if cells is None or cell in cells
     }
@@ -392,9 +457,10 @@ def counted_only(
 
 def go_on(client: FlaskClient, page: TestResponse) -> None:
     """Do one step, where there is one to do."""
-    now = [form for form in forms.read(page) if ("result", "worked") in form.buttons]
+    now = [form for form in forms.read(page) if form.fields.get("kind") == "note"]
+    now = [form for form in now if ("result", "worked") in form.buttons]
     if now:
-        after = forms.send(client, now[0], now[0].filled(("result", "worked"), note="going on"))
+        after = forms.send(client, now[0], now[0].filled(("result", "worked"), text="going on"))
         assert after.status_code == 200
 
 
@@ -405,6 +471,31 @@ def test_old_figures_are_shown_until_there_are_new_ones(old_app: Flask) -> None:
     assert all(cell["method"] in ("carried over", "estimate") for cell in found)
     for name in ("resume_generator", "whatsapp_bot", "prompt_selling", "w", "no such", "🧪"):
         assert client.get(f"/api/performance/{name}").status_code == 200
+
+
+NOBODY = ("no results yet", "Nobody has finished", "nobody done", "nobody like you", "stopped yet")
+
+
+def test_older_runs_are_not_nobody(old_app: Flask) -> None:
+    """Where they only wait to be counted, pages say so; once they are counted, no longer."""
+    user_id = ids(old_app, "SELECT id FROM user_profiles WHERE market = 'student'")[0]
+    client = people.signed_in(old_app, user_id)
+    everybodys, own = (
+        ("/", "/workflows", "/executor/whatsapp_bot"),
+        ("/dashboard", "/dashboard/next"),
+    )
+    strange = old_app.test_client()
+    for place in (*everybodys, *own):
+        told = text((strange if place in everybodys else client).get(place))
+        assert not [said for said in NOBODY if said in told], place
+        assert "lder runs are not counted yet" in told, place
+    page = begun(client, "prompt_selling")
+    ask = client.get(path(page).replace("executor", "outcome"))
+    done = text(forms.send(client, outcome_form(ask), outcome_form(ask).filled(value="5")))
+    assert not [said for said in NOBODY if said in done]
+    people.platform(old_app).database.write(performance.rebuild)
+    for place in everybodys:
+        assert "not counted yet" not in text(strange.get(place)), place
 
 
 def test_old_people_sign_in_by_mail(old_app: Flask) -> None:
@@ -423,4 +514,4 @@ def test_runs_of_long_ago_are_closed_and_resumed(person: Callable[..., Person]) 
     asha = person()
     execution_id = asha.start()
     with time_machine.travel(clock.timestamp() + 40 * 86_400):
-        assert "0 of 5 done" in text(asha.client.get(f"/executor/{execution_id}"))
+        assert progress(asha.client.get(f"/executor/{execution_id}")) == "0 of 5"

@@ -23,7 +23,8 @@ from sqlalchemy import make_url
 
 from tests import people
 from tests.people import Person
-from whatworks import clock, db, operators, signins
+from whatworks import clock, db
+from whatworks.people import operators, signins
 
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
@@ -298,6 +299,67 @@ def test_an_address_that_is_none_gets_no_mail(app: Flask, address: str) -> None:
     answer = app.test_client().post("/signin", data={"email": address})
     assert answer.status_code == 400
     assert len(outbox(app)) == before
+
+
+# ---- programs -------------------------------------------------------------------------------
+
+
+def test_a_program_gets_a_token_again_by_mail(app: Flask, person: Callable[..., Person]) -> None:
+    asha, client = person(), app.test_client()
+    mine = f"/api/profile/{asha.user_id}"
+    asked = [
+        client.post("/api/sign-in", json={"email": address})
+        for address in ("never@example.com", asha.email)
+    ]
+    assert [answer.status_code for answer in asked] == [202, 202]
+    assert asked[0].get_data() == asked[1].get_data()
+    code, again = newest(app).code, {"Idempotency-Key": clock.new_id()}
+    body = {"email": asha.email.upper(), "code": wrong(code)}
+    refused = client.post("/api/sign-in/code", json=body)
+    assert (refused.status_code, [*refused.get_json()["fields"]]) == (400, ["code"])
+    body["code"] = code
+    given = client.post("/api/sign-in/code", json=body, headers=again)
+    assert given.status_code == 200
+    assert given.get_json()["user_id"] == asha.user_id
+    assert given.get_json()["expires_at"] > (clock.rfc3339(clock.timestamp() + 89 * 86_400) or "")
+    assert "Set-Cookie" not in given.headers
+    repeated = client.post("/api/sign-in/code", json=body, headers=again)
+    assert repeated.get_json() == given.get_json()
+    assert repeated.headers["Idempotency-Replayed"] == "true"
+    assert client.post("/api/sign-in/code", json=body).status_code == 410
+    bearer = {"Authorization": f"Bearer {given.get_json()['access_token']}"}
+    assert client.get(mine, headers=bearer).status_code == 200
+    assert client.get(mine, headers=asha.bearer).status_code == 401  # from before the proof
+    assert client.delete("/api/session").status_code == 404
+    assert client.delete("/api/session", headers=bearer).status_code == 200
+    assert client.get(mine, headers=bearer).status_code == 401
+
+
+@pytest.mark.parametrize("address", ["known", "never@example.com"])
+def test_programs_have_five_tries_too(
+    app: Flask, person: Callable[..., Person], address: str
+) -> None:
+    address = person().email if address == "known" else f"{clock.new_id()}@example.com"
+    client = app.test_client()
+    never_asked = client.post("/api/sign-in/code", json={"email": address, "code": "123456"})
+    assert never_asked.status_code == 410
+    client.post("/api/sign-in", json={"email": address})
+    code = newest(app).code if address in newest(app).to else "000000"
+    code = code if code.isdigit() else "000000"
+    found = [
+        client.post("/api/sign-in/code", json={"email": address, "code": given}).status_code
+        for given in [*[wrong(code)] * 5, code]
+    ]
+    assert found == [400] * 5 + [410]
+
+
+def test_a_repeated_request_sends_one_mail(app: Flask, person: Callable[..., Person]) -> None:
+    asha, client, before = person(), app.test_client(), len(outbox(app))
+    for _ in range(3):
+        headers = {"Idempotency-Key": asha.user_id}
+        answer = client.post("/api/sign-in", json={"email": asha.email}, headers=headers)
+        assert answer.status_code == 202
+    assert len(outbox(app)) == before + 1
 
 
 # ---- sessions -------------------------------------------------------------------------------

@@ -15,7 +15,9 @@ from __future__ import annotations
 from typing import Final
 
 from whatworks.db import limits
+from whatworks.db.changes import Mark
 from whatworks.db.database import Database, Verb, engine
+from whatworks.db.listing import Listing
 from whatworks.db.query import Query, Repeat, Session
 from whatworks.db.sqlite import SAFE as SAFE_SQLITE
 from whatworks.db.sqlite import driver as sqlite_driver
@@ -28,6 +30,8 @@ __all__ = [
     "APPLICATION_ID",
     "SAFE_SQLITE",
     "Database",
+    "Listing",
+    "Mark",
     "Query",
     "Repeat",
     "Session",

@@ -13,6 +13,7 @@ from sqlalchemy.pool import NullPool
 
 from whatworks import errors
 from whatworks.db import limits, postgres, refusals, sqlite
+from whatworks.db.changes import Changes, Mark
 from whatworks.db.query import Repeat, Session
 
 P = ParamSpec("P")
@@ -56,15 +57,41 @@ class Database:
         self.is_sqlite = self.dialect.name == "sqlite"
         self._connector: Any
         self._writer: sqlite.Writer | None = None
+        self._changes: Changes | None = None
         if self.is_sqlite:
             self._connector = sqlite.Connector(url)
-            self._writer = sqlite.Writer(self._connector, self.dialect, group_size, patience, aside)
+            self._changes = changes = Changes(self._version, self._let_writer_look)
+            self._writer = sqlite.Writer(
+                self._connector,
+                self.dialect,
+                group_size,
+                patience,
+                aside,
+                changes.add,
+                changes.of_others,
+            )
         else:
             self._connector = postgres.Connector(created)
+        self._watching: Any = None
         self._local = threading.local()
         self._open: list[Any] = []
         self._lock = threading.Lock()
         self._closed = False
+
+    def mark(self, *tables: str) -> Mark | None:
+        """Changes with every commit of this process to one of the tables, and within a second of
+        another process's commit.
+
+        So what was read after taking a mark may be served while the mark stays the same. None
+        where other processes write all the time (PostgreSQL): read again.
+        """
+        return self._changes.mark(tables) if self._changes else None
+
+    def mark_of(self, user_id: str, *tables: str) -> Mark | None:
+        """As `mark`, for what is read from one person's rows of these tables: other people's
+        commits do not change it.
+        """
+        return self._changes.mark_of(user_id, tables) if self._changes else None
 
     def write(self, verb: Verb[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a verb in a transaction and return what it returned once that is durable."""
@@ -140,6 +167,19 @@ class Database:
             connection.close()
         self._local = threading.local()
 
+    def _version(self) -> int:
+        """Of SQLite's file, as one connection sees it; another one after every commit of others."""
+        if self._watching is None:
+            self._watching = self._connector.connect()
+            with self._lock:
+                self._open.append(self._watching)
+        found: int = self._watching.execute("PRAGMA data_version").fetchone()[0]
+        return found
+
+    def _let_writer_look(self) -> None:
+        with contextlib.suppress(errors.Unavailable):  # it is at its end, and so is what was read
+            self.write_soon(_nothing)
+
     def _forget(self, connection: Any) -> None:
         self._local.connection = None
         with self._lock, contextlib.suppress(ValueError):
@@ -178,6 +218,10 @@ class Database:
             connection.rollback()
             raise
         return result
+
+
+def _nothing(_session: Session) -> None:
+    """What begins a group of the writer without changing anything."""
 
 
 def _cursor(connection: Any) -> contextlib.nullcontext[Any]:

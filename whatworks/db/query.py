@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Dialect
+from sqlalchemy import Delete, Dialect, Insert, Update
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.sql import ClauseElement
+
+from whatworks.db.changes import Change
+
+_WHOSE: Final = ("user_id", "the_user")  # parameters that say whose row a statement changes
+_OF_PEOPLE: Final = "user_profiles"  # there it is the row's own id
 
 
 class Repeat(Exception):  # noqa: N818 - an instruction, not an error
@@ -39,9 +44,9 @@ class Query:
 
 
 class _Prepared:
-    """SQL text, the order and defaults of its parameters, and the shape of its rows."""
+    """SQL text, order and defaults of its parameters, the shape of its rows, what it changes."""
 
-    __slots__ = ("defaults", "has_constants", "names", "required", "row", "sql")
+    __slots__ = ("changes", "defaults", "has_constants", "names", "required", "row", "sql", "whose")
 
     def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
         compiled: Any = statement.compile(dialect=dialect)
@@ -53,6 +58,9 @@ class _Prepared:
         self.defaults: dict[str, Any] = dict(expanded.parameters)
         self.has_constants = self.required != self.defaults.keys()
         self.row = _row_type(compiled)
+        self.changes = _table_changed(statement)
+        named = ("id",) if self.changes == _OF_PEOPLE else _WHOSE
+        self.whose = next((name for name in named if name in compiled.binds), "")
 
     def arguments(self, values: dict[str, Any]) -> Any:
         """Values for the driver: by position on SQLite, by name on PostgreSQL."""
@@ -71,14 +79,30 @@ def _row_type(compiled: Any) -> Any:
     return namedtuple("Row", columns, rename=True) if columns else None
 
 
+def _table_changed(statement: ClauseElement) -> str | None:
+    """The name of the table that a statement writes to."""
+    if isinstance(statement, Insert | Update | Delete):
+        return str(getattr(statement.table, "name", statement.table))
+    return None
+
+
 class Session:
-    """What a verb sees: one open transaction. It cannot commit."""
+    """What a verb sees: one open transaction. It cannot commit.
 
-    __slots__ = ("_cursor", "_dialect")
+    `changed` collects the tables written to, and whose rows.
+    """
 
-    def __init__(self, cursor: Any, dialect: Dialect) -> None:
+    __slots__ = ("_cursor", "_dialect", "changed")
+
+    def __init__(self, cursor: Any, dialect: Dialect, changed: set[Change] | None = None) -> None:
         self._cursor = cursor
         self._dialect = dialect
+        self.changed = set[Change]() if changed is None else changed
+
+    @property
+    def connection(self) -> Any:
+        """The driver's connection underneath."""
+        return self._cursor.connection
 
     def all(self, query: Query | ClauseElement, **values: Any) -> list[Any]:
         """Every row, as named tuples."""
@@ -106,7 +130,11 @@ class Session:
     def many(self, query: Query, rows: Iterable[dict[str, Any]]) -> None:
         """One statement for many rows of values."""
         prepared = query.prepared(self._dialect)
-        self._cursor.executemany(prepared.sql, [prepared.arguments(row) for row in rows])
+        arguments = []
+        for row in rows:
+            self._note(prepared, row)
+            arguments.append(prepared.arguments(row))
+        self._cursor.executemany(prepared.sql, arguments)
 
     def stream(self, query: Query | ClauseElement, **values: Any) -> Iterator[Any]:
         """Rows one by one, for tables that do not fit in memory; finish before the next query."""
@@ -120,11 +148,30 @@ class Session:
             if cursor is not self._cursor:
                 cursor.close()
 
+    @property
+    def groups_well(self) -> bool:
+        """Whether the database is quicker at adding up many rows than whoever reads them is."""
+        return self._dialect.name == "postgresql"
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether nobody else can write until the transaction ends, as on SQLite."""
+        return self._dialect.name != "postgresql"
+
     def exclusive(self, *tables: type[DeclarativeBase]) -> None:
         """Keep everybody else from writing these tables until the transaction ends."""
-        if self._dialect.name == "postgresql":  # on SQLite a writer is alone anyway
+        if not self.is_alone:
             names = ", ".join(table.__tablename__ for table in tables)
             self._cursor.execute(f"LOCK TABLE {names} IN EXCLUSIVE MODE")
+
+    def hold(self, name: str) -> None:
+        """Let others who hold the same name wait until the transaction ends.
+
+        Taken before any row, it keeps transactions that touch the same rows in different orders
+        from waiting for each other for ever.
+        """
+        if not self.is_alone:
+            self._cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (name,))
 
     def _streaming_cursor(self) -> Any:
         """On PostgreSQL the rows stay on the server until they are asked for."""
@@ -140,5 +187,11 @@ class Session:
 
     def _run(self, query: Query | ClauseElement, values: dict[str, Any]) -> _Prepared:
         prepared = self._prepare(query)
+        self._note(prepared, values)
         self._cursor.execute(prepared.sql, prepared.arguments(values))
         return prepared
+
+    def _note(self, prepared: _Prepared, values: dict[str, Any]) -> None:
+        table = prepared.changes
+        if table is not None:
+            self.changed.add((table, values.get(prepared.whose)))

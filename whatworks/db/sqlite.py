@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import math
+import os
 import queue
 import sqlite3
 import threading
@@ -21,6 +23,7 @@ from sqlalchemy import Dialect, make_url
 
 from whatworks import errors
 from whatworks.db import limits, refusals
+from whatworks.db.changes import Change
 from whatworks.db.query import Session
 
 try:  # the SQLite inside older Pythons can corrupt a write-ahead log that several threads use
@@ -30,6 +33,7 @@ except ImportError:  # pragma: no cover - platforms without the wheel
 
 driver: Any = _newest
 
+logger = logging.getLogger(__name__)
 T = TypeVar("T")
 Aside = Callable[[], contextlib.AbstractContextManager[None]]
 SAFE: Final = (3, 51, 3)
@@ -96,6 +100,14 @@ class Connector:
         connection.text_factory = functools.partial(str, encoding="utf-8", errors="replace")
         return True
 
+    def file(self) -> tuple[int, int] | None:
+        """Which file is at the path by now; None where there is none."""
+        try:
+            found = os.stat(self.path)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
     def is_busy(self, failure: Exception) -> bool:
         return _may_pass(failure) and "readonly" not in str(failure)  # that is a reader writing
 
@@ -124,8 +136,13 @@ class Writer:
         group_size: int,
         patience: float | None,
         aside: Aside,
+        committed: Callable[[set[Change]], None],
+        of_others: Callable[[], None],
     ) -> None:
         self._aside = aside
+        self._committed = committed  # told what a commit changed, before its callers
+        self._of_others = of_others  # told that another process has committed something
+        self._version = 0
         self._connector = connector
         self._dialect = dialect
         self._group_size = group_size
@@ -193,9 +210,15 @@ class Writer:
 
     def _loop(self) -> None:
         connection = self._connector.connect(writer=True)
+        file = self._connector.file()
+        self._look_for_others(connection)  # what came before this connection it cannot see
         try:
             while (job := self._jobs.get()) is not None:
-                self._run_group(connection, job)
+                if self._connector.file() == file:
+                    self._run_group(connection, job)
+                else:  # what is written to a file that was moved away or replaced would be lost
+                    logger.error("%s is not the file that was opened", self._connector.path)
+                    self._finish([job], refusals.unreachable())
         finally:
             connection.close()
 
@@ -207,10 +230,12 @@ class Writer:
         except driver.Error as failure:
             self._finish([first], refusals.busy(failure) if _may_pass(failure) else failure)
             return
+        self._look_for_others(cursor)
         claimed: list[_Job] = []
+        changed = set[Change]()
         try:
-            if not self._run_waiting(cursor, first, claimed):
-                self._start_over(cursor, claimed)
+            if not self._run_waiting(Session(cursor, self._dialect, changed), first, claimed):
+                self._start_over(cursor, claimed, changed)
             cursor.execute("COMMIT")
         except driver.Error:  # a full disk ends the whole transaction, not one savepoint
             _rollback(connection)
@@ -220,18 +245,25 @@ class Writer:
             self._finish(claimed, refusals.uncertain())
             raise
         else:
+            self._committed(changed)
             for job in claimed:
                 job.done.release()
 
-    def _run_waiting(self, cursor: Any, first: _Job, claimed: list[_Job]) -> bool:
+    def _look_for_others(self, connection: Any) -> None:
+        """This connection's view of the file changes with the commits of others only."""
+        version: int = connection.execute("PRAGMA data_version").fetchone()[0]
+        if version != self._version:
+            self._version = version
+            self._of_others()
+
+    def _run_waiting(self, session: Session, first: _Job, claimed: list[_Job]) -> bool:
         """Run what waits; False when a verb failed that had already written something."""
-        session = Session(cursor, self._dialect)
         deadline = time.monotonic() + limits.GROUP_SECONDS
         job: _Job | None = first
         while job is not None:
             if job.claimed.acquire(blocking=False):
                 claimed.append(job)
-                if not self._run_plainly(cursor, session, job):
+                if not self._run_plainly(session, job):
                     return False
             if len(claimed) >= self._group_size or time.monotonic() > deadline:
                 return True
@@ -242,22 +274,23 @@ class Writer:
         self._jobs.put(None)  # the stop sign: hand it back for the loop to see
         return True
 
-    def _run_plainly(self, cursor: Any, session: Session, job: _Job) -> bool:
+    def _run_plainly(self, session: Session, job: _Job) -> bool:
         """Run one verb without a savepoint, which most do not need; False when it did need one."""
-        written = cursor.connection.total_changes
+        connection = session.connection
+        written = connection.total_changes
         try:
             job.result = job.run(session)
         except BaseException as failure:  # noqa: BLE001 - handed to the caller, never swallowed
             job.failure = refusals.busy(failure) if _may_pass(failure) else failure
-            clean: bool = cursor.connection.total_changes == written
-            return clean and not self._connector.tolerates(cursor.connection, failure)
+            clean: bool = connection.total_changes == written
+            return clean and not self._connector.tolerates(connection, failure)
         return True
 
-    def _start_over(self, cursor: Any, claimed: list[_Job]) -> None:
+    def _start_over(self, cursor: Any, claimed: list[_Job], changed: set[Change]) -> None:
         """Undo the group and run its verbs again, each inside a savepoint of its own."""
         _rollback(cursor.connection)
         cursor.execute("BEGIN IMMEDIATE")
-        session = Session(cursor, self._dialect)
+        session = Session(cursor, self._dialect, changed)
         for job in claimed:
             self._run_one(cursor, session, job)
 
@@ -278,9 +311,11 @@ class Writer:
         """After a failed group commit: this verb alone, already claimed."""
         cursor = connection.cursor()
         try:
+            session = Session(cursor, self._dialect)
             cursor.execute("BEGIN IMMEDIATE")
-            self._run_one(cursor, Session(cursor, self._dialect), job)
+            self._run_one(cursor, session, job)
             cursor.execute("COMMIT")
+            self._committed(session.changed)
         except driver.Error as failure:
             _rollback(connection)
             if job.failure is None:  # else the verb itself failed, and took its savepoint with it

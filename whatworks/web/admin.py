@@ -7,8 +7,10 @@ from typing import Any
 from flask import Blueprint
 from werkzeug.wrappers import Response
 
-from whatworks import catalogue, db, evidence, totals
-from whatworks.evidence import Levels
+from whatworks import catalogue, db
+from whatworks.evidence import findings, totals
+from whatworks.results import reviews
+from whatworks.shop import Shop
 from whatworks.web import http, identity, pages, views
 
 site = Blueprint("admin", __name__)
@@ -17,7 +19,7 @@ site = Blueprint("admin", __name__)
 @site.get("/admin")
 def home() -> Response:
     """Counts, health and the workflows."""
-    identity.require_operator()
+    boss = identity.require_operator()
     counts = http.read(totals.count)
     return pages.render(
         "admin.html",
@@ -25,6 +27,7 @@ def home() -> Response:
             {"label": name.capitalize(), "value": value, "note": None}
             for name, value in counts.items()
         ],
+        proofs_waiting=http.read(reviews.count_waiting, boss.id),
         health=_health(),
         workflows=http.read(_workflows),
     )
@@ -39,37 +42,58 @@ def _health() -> list[dict[str, Any]]:
             "ok": bool(settings.smtp_url),
             "note": "sent by SMTP" if settings.smtp_url else "written to the outbox folder",
         },
+        _payments(platform.shop),
         {
             "name": "Rate limits",
             "ok": settings.rate_limits,
             "note": "on" if settings.rate_limits else "off: for load tests only",
         },
     ]
+    kept = {"name": "Proofs", "ok": True, "note": platform.files.describe()}
     version = ".".join(map(str, db.sqlite_version()))
     database = {"name": "Database", "ok": True, "note": platform.database.dialect.name}
     if platform.database.is_sqlite:
         safe = db.sqlite_version() >= db.SAFE_SQLITE
         database |= {"ok": safe, "note": f"SQLite {version}" + ("" if safe else ", too old")}
-    return [database, *lines]
+    return [database, kept, *lines]
+
+
+def _payments(shop: Shop) -> dict[str, Any]:
+    """Which gateways take money, and which setting is still missing."""
+    chosen = shop.settings
+    gateways = (
+        ("Razorpay", shop.razorpay, chosen.razorpay_webhook_secret, "WHATWORKS_RAZORPAY_WEBHOOK"),
+        ("Stripe", shop.stripe, chosen.stripe_webhook_secret, "WHATWORKS_STRIPE_WEBHOOK"),
+    )
+    taking = [name for name, gateway, _, _ in gateways if gateway]
+    deaf = [
+        f"{name}'s webhook is not heard, {setting}_SECRET is missing"
+        for name, gateway, secret, setting in gateways
+        if gateway and not secret
+    ]
+    none = "no gateway: WHATWORKS_RAZORPAY_KEY_ID or WHATWORKS_STRIPE_SECRET_KEY opens one"
+    note = "; ".join([f"by {' and '.join(taking)}" if taking else none, *deaf])
+    return {"name": "Payments", "ok": bool(taking) and not deaf, "note": note}
 
 
 def _workflows(session: db.Session) -> list[dict[str, Any]]:
-    known = evidence.all_levels(session)
+    known = findings.all_levels(session)
     rows = []
     for workflow in catalogue.list_current(session):
-        found = known.get(workflow.name, Levels((), ())).at()
+        levels = known[workflow.name]
+        found, live = levels.nearest(), levels.live(findings.WHOLE)
         rows.append(
             {
                 "name": workflow.name,
                 "title": workflow.title,
                 "version": workflow.version,
                 "tier": workflow.tier,
-                "started": found.sums.started,
-                "completed": found.sums.completed,
-                "abandoned": found.sums.abandoned,
-                "pending": found.sums.pending,
-                "reported": found.sums.reported,
-                "evidence": views.evidence(found) if found.sums.started else None,
+                "started": live.people,
+                "completed": live.finished,
+                "abandoned": live.stopped,
+                "pending": live.pending,
+                "reported": live.reported,
+                "evidence": views.evidence(found) if found.is_enough else None,
             }
         )
     return rows

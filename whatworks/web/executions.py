@@ -7,11 +7,14 @@ from typing import Literal
 import msgspec
 from flask import Response
 
-from whatworks import clock, executions, performance, step_notes
-from whatworks.executions import Change
-from whatworks.lifecycle import Event, Execution
-from whatworks.step_notes import Note
-from whatworks.web import fields, http, identity
+from whatworks import clock
+from whatworks.evidence import performance
+from whatworks.execution import executions, step_notes
+from whatworks.execution.executions import Change
+from whatworks.execution.lifecycle import Event, Execution
+from whatworks.execution.step_notes import Note
+from whatworks.web import fields, gating, http, identity
+from whatworks.web.gating import Begun
 
 doors = http.Doors("Executions")
 
@@ -24,6 +27,15 @@ class Start(msgspec.Struct):
     total_steps: fields.TotalSteps | None = None
 
 
+class Meter(msgspec.Struct):
+    """How much of this month's runs is used; `warning` from 80 % on."""
+
+    plan: str
+    used: int
+    limit: int | None
+    warning: str | None
+
+
 class Started(msgspec.Struct):
     """The execution that has begun."""
 
@@ -32,6 +44,7 @@ class Started(msgspec.Struct):
     status: str
     total_steps: int
     workflow_version: int | None
+    usage: Meter
     success: Literal[True] = True
 
 
@@ -102,26 +115,28 @@ class EventLine(msgspec.Struct):
     seconds_spent: float | None
 
 
-class ExecutionAnswer(msgspec.Struct):
+class ExecutionAnswer(ExecutionLine):
     """An execution with its notes and its history."""
 
-    execution: ExecutionLine
     notes: list[NoteLine]
     events: list[EventLine]
     success: Literal[True] = True
 
 
 class ExecutionList(msgspec.Struct):
-    """A person's executions, the last touched first."""
+    """A person's executions, the last touched first; `next` is the `after` of the next page."""
 
     executions: list[ExecutionLine]
+    next: str | None
     success: Literal[True] = True
 
 
 class ExecutionsOf(msgspec.Struct):
-    """Whose."""
+    """Whose, how many, and after which one."""
 
     user_id: fields.Id
+    limit: fields.PageSize = 100
+    after: fields.Id | None = None
 
 
 @doors.door(
@@ -130,7 +145,7 @@ class ExecutionsOf(msgspec.Struct):
     body=Start,
     answer=Started,
     status=201,
-    errors=(400, 401, 402, 404, 409, 415),
+    errors=(400, 401, 402, 404, 409, 415, 429),
 )
 def start(body: Start) -> Response:
     """Begin a workflow."""
@@ -138,12 +153,11 @@ def start(body: Start) -> Response:
     answer = http.once(
         user_id,
         http.encoder(_started),
-        performance.folded,
-        executions.start,
+        gating.start,
         user_id,
         body.workflow_name,
         body.total_steps,
-        enforce_plan=http.platform().settings.plan_limits == "enforce",
+        limits=gating.limits(),
         actor=identity.actor(),
     )
     return http.reply(answer, 201)
@@ -153,9 +167,11 @@ def start(body: Start) -> Response:
     "GET", "/api/execution", query=ExecutionsOf, answer=ExecutionList, errors=(400, 401, 404)
 )
 def list_for(query: ExecutionsOf) -> ExecutionList:
-    """A person's executions."""
-    found = http.read(executions.list_for, identity.acting_for(query.user_id))
-    return ExecutionList([_line(execution) for execution in found])
+    """A person's executions, page by page."""
+    owner = identity.acting_for(query.user_id)
+    found = http.read(executions.list_for, owner, query.limit + 1, query.after)
+    page = [_line(execution) for execution in found[: query.limit]]
+    return ExecutionList(page, page[-1].execution_id if len(found) > query.limit else None)
 
 
 @doors.door("GET", "/api/execution/<execution_id>", answer=ExecutionAnswer, errors=(401, 404))
@@ -164,9 +180,9 @@ def get(execution_id: str) -> ExecutionAnswer:
     owner = identity.owner_of_execution(execution_id)
     execution = http.read(executions.get, owner, execution_id)
     return ExecutionAnswer(
-        _line(execution),
-        [_note(note) for note in http.read(step_notes.list_for, owner, execution_id)],
-        [_event(event) for event in http.read(executions.list_events, owner, execution_id)],
+        **msgspec.structs.asdict(_line(execution)),
+        notes=[_note(note) for note in http.read(step_notes.list_for, owner, execution_id)],
+        events=[_event(event) for event in http.read(executions.list_events, owner, execution_id)],
     )
 
 
@@ -175,7 +191,7 @@ def get(execution_id: str) -> ExecutionAnswer:
     "/api/execution/<execution_id>/progress",
     body=ProgressBody,
     answer=ProgressAnswer,
-    errors=(400, 401, 404, 409, 415),
+    errors=(400, 401, 404, 409, 415, 429),
 )
 def progress(execution_id: str, body: ProgressBody) -> ProgressAnswer:
     """Set how many steps are done; the last one completes it."""
@@ -197,7 +213,7 @@ def progress(execution_id: str, body: ProgressBody) -> ProgressAnswer:
     body=LogEntry,
     answer=ProgressAnswer,
     status=201,
-    errors=(400, 401, 404, 409, 415),
+    errors=(400, 401, 404, 409, 415, 429),
 )
 def log(execution_id: str, body: LogEntry) -> Response:
     """Add an entry to the step log; progress does not move."""
@@ -218,7 +234,7 @@ def log(execution_id: str, body: LogEntry) -> Response:
 
 
 @doors.door(
-    "DELETE", "/api/execution/<execution_id>", answer=ProgressAnswer, errors=(401, 404, 409)
+    "DELETE", "/api/execution/<execution_id>", answer=ProgressAnswer, errors=(401, 404, 409, 429)
 )
 def abandon(execution_id: str) -> ProgressAnswer:
     """Abandon an execution; nothing is removed, and it can be resumed."""
@@ -236,7 +252,7 @@ def abandon(execution_id: str) -> ProgressAnswer:
     "POST",
     "/api/execution/<execution_id>/resume",
     answer=ProgressAnswer,
-    errors=(400, 401, 404, 409),
+    errors=(400, 401, 404, 409, 429),
 )
 def resume(execution_id: str) -> Response:
     """Open an abandoned execution again."""
@@ -253,14 +269,15 @@ def resume(execution_id: str) -> Response:
     return http.reply(answer)
 
 
-def _started(change: Change) -> Started:
-    after = change.after
+def _started(begun: Begun) -> Started:
+    after, runs = begun.change.after, begun.runs
     return Started(
         execution_id=after.id,
         workflow_name=after.workflow_name,
         status=after.status,
         total_steps=after.total_steps,
         workflow_version=after.workflow_version,
+        usage=Meter(begun.plan, runs.used, runs.limit, runs.warning),
     )
 
 

@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 from whatworks import errors
 
 logger = logging.getLogger(__name__)
+PROGRAMS: Final = ("/api", "/create_order", "/validate_coupon", "/webhook", "/webhook/stripe")
 
 
 def register(app: Flask, page: Callable[[errors.Failure], str]) -> None:
@@ -50,7 +51,7 @@ def register(app: Flask, page: Callable[[errors.Failure], str]) -> None:
 
 def wants_json() -> bool:
     """Whether the caller is a program: an API address, or a JSON Accept header."""
-    if request.path.startswith("/api/") or request.path in ("/create_order", "/validate_coupon"):
+    if request.path.startswith("/api/") or request.path in PROGRAMS:
         return request.path != "/api/docs"
     accept = request.accept_mimetypes
     return accept["application/json"] > accept["text/html"]

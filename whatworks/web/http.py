@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
+import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, Final, Literal, ParamSpec, TypeVar, get_args, get_origin
 
@@ -12,14 +15,18 @@ import msgspec
 from flask import Blueprint, Response, current_app, request
 
 from whatworks import clock, db, errors, idempotency
+from whatworks.evidence.beliefs import Beliefs
 from whatworks.mail import Mailer
+from whatworks.results.pictures import Studio
 from whatworks.settings import Settings
+from whatworks.shop import Shop
+from whatworks.storage import Store
+from whatworks.store.tally import Tally
 
 P = ParamSpec("P")
 T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
 MAX_KEY: Final = 255
-MAX_KEPT: Final = 10_000
 FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 Check = Callable[[str], str | None]
 
@@ -31,7 +38,14 @@ class Platform:
     settings: Settings
     database: db.Database
     mailer: Mailer
+    files: Store
+    studio: Studio
+    shop: Shop
+    aside: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
     kept: dict[tuple[object, ...], tuple[object, Any]] = field(default_factory=dict)
+    streams: threading.BoundedSemaphore = field(default_factory=threading.BoundedSemaphore)
+    calls: Tally = field(default_factory=Tally)
+    beliefs: Beliefs = field(default_factory=Beliefs)
 
 
 @dataclass(frozen=True)
@@ -48,6 +62,7 @@ class Door:
     status: int
     errors: tuple[int, ...]
     private: bool
+    files: tuple[str, ...] = ()  # parts of a multipart form that the body may come as
 
 
 DOORS: Final[dict[tuple[str, str], Door]] = {}
@@ -110,13 +125,12 @@ def look(verb: Callable[Concatenate[db.Session, P], T], *args: P.args, **kwargs:
 def request_key(caller: str) -> idempotency.Key | None:
     """The request's Idempotency-Key, if it has one. Raises Invalid.
 
-    A form's key stands for what is in it: sent again changed, it is another request.
+    A form's own key stands for what is in it: sent again changed, it is another request.
     """
-    if request.mimetype in FORMS:
-        content = repr(sorted(request.form.items(multi=True)))
-        form_key = f"{request.form.get('idempotency_key', clock.new_id())} {content}"
-        return idempotency.key(caller, form_key, request.method, request.path, b"")
     given = request.headers.get("Idempotency-Key")
+    if given is None and request.mimetype in FORMS:
+        form_key = f"{request.form.get('idempotency_key', clock.new_id())} {_form_content()!r}"
+        return idempotency.key(caller, form_key, request.method, request.path, b"")
     if given is None:
         return None
     if not 0 < len(given) <= MAX_KEY or not given.isprintable():
@@ -124,7 +138,18 @@ def request_key(caller: str) -> idempotency.Key | None:
             f"Idempotency-Key takes 1 to {MAX_KEY} printable characters.",
             fields={"Idempotency-Key": f"1 to {MAX_KEY} printable characters"},
         )
-    return idempotency.key(caller, given, request.method, request.path, request.get_data())
+    content = _form_content() if request.mimetype in FORMS else request.get_data()
+    return idempotency.key(caller, given, request.method, request.path, content)
+
+
+def _form_content() -> bytes:
+    """What a form says, however it is put on the wire: a boundary is another one each time."""
+    digests = []
+    for name, file in request.files.items(multi=True):
+        digests.append((name, hashlib.file_digest(file.stream, "sha256").hexdigest()))  # type: ignore[arg-type]
+        file.stream.seek(0)
+    parts = [*request.form.items(multi=True), *digests]
+    return "\n".join(sorted(map(repr, parts))).encode()  # a part may come without a name
 
 
 def encoder(present: Callable[[T], msgspec.Struct]) -> Callable[[T], bytes]:
@@ -135,40 +160,11 @@ def encoder(present: Callable[[T], msgspec.Struct]) -> Callable[[T], bytes]:
 def reply(answer: msgspec.Struct | Answer, status: int = 200) -> Response:
     """A JSON response."""
     if isinstance(answer, Answer):
-        response = Response(answer.body, status, mimetype="application/json")
+        response = Response(answer.body, status, content_type="application/json")
         if answer.replayed:
             response.headers["Idempotency-Replayed"] = "true"
         return response
-    return Response(msgspec.json.encode(answer), status, mimetype="application/json")
-
-
-def kept(key: tuple[object, ...], mark: object, make: Callable[[], T]) -> T:
-    """What was made before, until `mark` changes; then made anew."""
-    store = platform().kept
-    found = store.get(key)
-    if found is None or found[0] != mark:
-        if len(store) >= MAX_KEPT:
-            store.clear()
-        found = store[key] = mark, make()
-    value: T = found[1]
-    return value
-
-
-def reply_kept(
-    key: tuple[object, ...], mark: object, make: Callable[[], msgspec.Struct]
-) -> Response:
-    """An answer that stays the same until `mark` changes: encoded once, with an ETag."""
-    body, tag = kept(key, mark, lambda: _tagged(make()))
-    response = Response(body, headers=tag, mimetype="application/json")
-    if "If-None-Match" in request.headers:
-        response.make_conditional(request)
-    return response
-
-
-def _tagged(answer: msgspec.Struct) -> tuple[bytes, list[tuple[str, str]]]:
-    body = msgspec.json.encode(answer)
-    tag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
-    return body, [("Cache-Control", "no-cache"), ("ETag", tag)]
+    return Response(msgspec.json.encode(answer), status, content_type="application/json")
 
 
 class Doors:
@@ -189,19 +185,33 @@ class Doors:
         status: int = 200,
         errors: tuple[int, ...] = (),
         private: bool = True,
+        files: tuple[str, ...] = (),
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Declare a door. The function gets path parts, then `body` and `query` as declared."""
+        """Declare a door. The function gets path parts, then `body` and `query` as declared.
+
+        With `files` the body may come as a multipart form, which brings them in `request.files`.
+        """
 
         def declare(function: Callable[..., Any]) -> Callable[..., Any]:
             summary = (function.__doc__ or "").strip()
             DOORS[method, path] = Door(
-                method, path, summary, self._tag, body, query, answer, status, errors, private
+                method,
+                path,
+                summary,
+                self._tag,
+                body,
+                query,
+                answer,
+                status,
+                errors,
+                private,
+                files,
             )
 
             @functools.wraps(function)
             def handle(**parts: str) -> Response:
                 if body is not None:
-                    parts["body"] = read_body(body)  # type: ignore[assignment]  # typed below
+                    parts["body"] = read_body(body, files)  # type: ignore[assignment]  # typed below
                 if query is not None:
                     parts["query"] = read_query(query)  # type: ignore[assignment]
                 result = function(**parts)
@@ -215,11 +225,19 @@ class Doors:
         return declare
 
 
-def read_body(kind: type[S]) -> S:
-    """The JSON body as a typed value. Raises Invalid (all bad fields at once), UnsupportedMedia."""
+def read_body(kind: type[S], files: tuple[str, ...] = ()) -> S:
+    """The JSON body as a typed value; with `files`, a multipart form's other parts as well.
+
+    Raises Invalid (all bad fields at once) and UnsupportedMedia.
+    """
+    if files and request.mimetype == "multipart/form-data":
+        given = {name: value for name, value in request.form.items() if value}
+        return convert(given, kind, strict=False)
     if request.mimetype not in ("application/json", "") and not request.mimetype.endswith("+json"):
         raise errors.UnsupportedMedia("Send JSON, with Content-Type: application/json.")
     data = request.get_data()
+    if not data.strip():
+        raise errors.Invalid("The body is empty; send JSON.", code="not_json")
     try:
         return _checked(msgspec.json.decode(data, type=kind))
     except msgspec.ValidationError:
@@ -230,7 +248,13 @@ def read_body(kind: type[S]) -> S:
 
 def read_query(kind: type[S]) -> S:
     """The query string as a typed value. Raises Invalid."""
-    return convert(request.args.to_dict(), kind, strict=False)
+    given = request.args.to_dict() if request.query_string else {}
+    return convert(given, kind, strict=False) if given else _nothing_given(kind)
+
+
+@functools.cache
+def _nothing_given(kind: type[S]) -> S:
+    return convert({}, kind, strict=False)
 
 
 def _parse(data: bytes) -> object:
@@ -254,6 +278,7 @@ def convert(values: object, kind: type[S], *, strict: bool) -> S:
     if not isinstance(values, dict):
         raise errors.Invalid("The body is not a JSON object.", code="not_json")
     wrong: dict[str, str] = {}
+    good: dict[str, Any] = {}
     for declared in _fields(kind):
         name = declared.encode_name
         if name not in values:
@@ -261,14 +286,16 @@ def convert(values: object, kind: type[S], *, strict: bool) -> S:
                 wrong[name] = f"is missing; give {remedy(declared.type)}"
             continue
         try:
-            value = msgspec.convert(values[name], declared.type, strict=strict)
+            value = good[declared.name] = msgspec.convert(
+                values[name], declared.type, strict=strict
+            )
         except (msgspec.ValidationError, RecursionError):
             wrong[name] = f"give {remedy(declared.type)}"
         else:
             wrong |= _problem(name, value, _check_of(declared.type))
     if wrong:
         raise _invalid(wrong)
-    return msgspec.convert(values, kind, strict=strict)
+    return kind(**good)  # what else was sent, under whatever name, does not matter
 
 
 def _checked(value: S) -> S:

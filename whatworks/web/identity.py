@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 from flask import g, request
 from werkzeug.wrappers import Response
 
-from whatworks import clock, errors, executions, operators, profiles, sessions
-from whatworks.profiles import Profile
-from whatworks.sessions import Credential
-from whatworks.web import http
+from whatworks import clock, errors
+from whatworks.execution import executions
+from whatworks.people import operators, profiles, sessions
+from whatworks.people.profiles import Profile
+from whatworks.people.sessions import Credential
+from whatworks.web import http, kept
+from whatworks.web.shelf import Caller
 
 R = TypeVar("R", bound=Response)
 COOKIE: Final = "whatworks_session"
@@ -21,9 +25,9 @@ SEEN_EVERY: Final = 3600.0
 
 def credential() -> Credential | None:
     """The caller's credential. Raises BadCredential when one was sent and is wrong or expired."""
-    if "credential" not in g:
-        g.credential = _read_credential()
-    found: Credential | None = g.credential
+    found: Credential | None = g.get("credential")
+    if found is None and "credential" not in g:
+        found = g.credential = _read_credential()
     return found
 
 
@@ -33,7 +37,9 @@ def acting_for(user_id: str) -> str:
     Raises NotFound, the same whether the person is somebody else or nobody.
     """
     caller = credential()
-    if caller is not None and (caller.user_id == user_id or _may_act(caller)):
+    if caller is None:
+        raise nothing_without_credential("person")
+    if caller.user_id == user_id or _may_act(caller):
         return user_id
     raise errors.NotFound("There is no such person.")
 
@@ -42,11 +48,18 @@ def owner_of_execution(execution_id: str) -> str:
     """The user_id under which to look for an execution. Raises NotFound."""
     caller = credential()
     if caller is None:
-        raise errors.NotFound("There is no such execution.")
+        raise nothing_without_credential("execution")
     if _may_act(caller):
         owner = http.read(executions.find_owner, execution_id)
         return owner or caller.user_id
     return caller.user_id
+
+
+def nothing_without_credential(noun: str) -> errors.NotFound:
+    """What is told to whoever sent no credential, the same whether or not the thing exists."""
+    return errors.NotFound(
+        f"There is no such {noun} for you; send your access token as Authorization: Bearer TOKEN."
+    )
 
 
 def may_act_for_others() -> bool:
@@ -145,22 +158,34 @@ _BROWSERS: Final = (
 
 
 def client() -> str:
-    """The caller's address, as far as declared proxies tell it."""
+    """The caller's address, as far as declared proxies tell it; of IPv6, which gives a client
+    a whole /64, that.
+    """
     address = request.remote_addr or "unknown"
-    if ":" not in address:
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address[:100]
+    if isinstance(found, ipaddress.IPv4Address):
         return address
-    return ":".join(address.split(":")[:4])  # of IPv6 a client commonly has a whole /64
+    return str(found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False))
 
 
 def _read_credential() -> Credential | None:
+    terms = kept.terms()
+    terms.caller = Caller.NOBODY
     token = _token()
     if token is None:
         return None
-    found = http.look(sessions.find, token)
-    if found is None:
+    watched = kept.watch_of(sessions.owner_of(token) or "", sessions.OWN_TABLES, sessions.TABLES)
+    found = kept.get(("credential", token), watched.mark, lambda: http.look(sessions.find, token))
+    if found is None or found.expires_at <= clock.timestamp():
         raise errors.BadCredential("This session is unknown or has ended; sign in again.")
     if clock.timestamp() - found.last_seen_at > SEEN_EVERY:
         http.platform().database.write_soon(sessions.touch, found.user_id, found.id)
+    until = min(found.expires_at, found.last_seen_at + SEEN_EVERY)
+    terms.caller = Caller.KNOWN
+    terms.checks += (watched.still_stands, lambda: clock.timestamp() < until)
     return found
 
 

@@ -12,25 +12,30 @@ from flask import Blueprint, Response
 from werkzeug.wrappers import Response as Page
 
 from whatworks import __doc__ as about
-from whatworks.web import http, pages
+from whatworks.web import first_steps, http, pages
 from whatworks.web.http import Door
 
 site = Blueprint("openapi", __name__)
 
 REASONS: Final = {
-    400: "Not JSON, or a missing, wrong or unknown value; `fields` names every bad one.",
+    400: "Not JSON, or a missing or wrong value; `fields` names every bad one.",
     401: "A credential was sent and is wrong or expired.",
-    402: "A plan or purchase is needed; adds reason, plan, limit, used, upgrade_url.",
+    402: "A plan or purchase is needed; adds reason, plan, limit, used, upgrade_url, resets_at.",
     403: "A browser sent this from another site.",
-    404: "It does not exist, or it is not yours.",
+    404: "It does not exist, it is not yours, or no credential was sent.",
     405: "The method is not taken at this address.",
     409: "A conflict with what is already there.",
+    410: "The code was used, is older than ten minutes, or took too many tries.",
     413: "The body is too large.",
     415: "The body is not JSON.",
     429: "Too many requests; see Retry-After.",
     503: "Not done, safe to try again; see Retry-After.",
     504: "Uncertain; repeat with the same Idempotency-Key.",
 }
+TAGS: Final = (  # in the order in which one meets them
+    *("Profiles", "Signing in", "Workflows", "Executions", "Runs", "Outcomes", "Proofs"),
+    *("Performance", "Recommendations", "Entitlements", "Shop", "Billing"),
+)
 ALWAYS: Final = (503,)
 WRITES: Final = (403, 413, 504)
 
@@ -55,7 +60,7 @@ def _encoded() -> bytes:
 @functools.cache
 def build() -> dict[str, Any]:
     """The whole document as plain data."""
-    doors = sorted(http.DOORS.values(), key=lambda door: (door.tag, door.path))
+    doors = sorted(http.DOORS.values(), key=lambda door: (TAGS.index(door.tag), door.path))
     kinds = {kind for door in doors for kind in (door.body, door.answer) if kind is not None}
     _, components = msgspec.json.schema_components(
         [http.ErrorAnswer, *sorted(kinds, key=lambda kind: f"{kind.__module__}.{kind.__name__}")],
@@ -73,7 +78,8 @@ def build() -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
-        "tags": [{"name": tag} for tag in sorted({door.tag for door in doors})],
+        "tags": [{"name": tag} for tag in TAGS],
+        "x-first-steps": [{"title": title, "text": text} for title, text in first_steps.STEPS],
         "paths": paths,
         "components": {
             "schemas": components,
@@ -81,7 +87,8 @@ def build() -> dict[str, Any]:
                 "token": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "The access_token of POST /api/profile, or an operator's key.",
+                    "description": "The access_token of POST /api/profile or of"
+                    " POST /api/sign-in/code, or an operator's key.",
                 },
                 "cookie": {"type": "apiKey", "in": "cookie", "name": "whatworks_session"},
             },
@@ -99,7 +106,10 @@ def _operation(door: Door) -> dict[str, Any]:
         "security": [{"token": []}, {"cookie": []}] if door.private else [{}],
     }
     if door.body is not None:
-        operation["requestBody"] = {"required": True, "content": _content(door.body)}
+        content = _content(door.body)
+        if door.files:
+            content["multipart/form-data"] = {"schema": _form(door.body, door.files)}
+        operation["requestBody"] = {"required": True, "content": content}
     return operation
 
 
@@ -121,6 +131,17 @@ def _responses(door: Door) -> dict[str, Any]:
 
 def _content(kind: type[msgspec.Struct]) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": f"#/components/schemas/{_name(kind)}"}}}
+
+
+def _form(kind: type[msgspec.Struct], files: tuple[str, ...]) -> dict[str, Any]:
+    """A body as a form, with its files."""
+    parts = {name: {"type": "string", "format": "binary"} for name in files}
+    return {
+        "allOf": [
+            {"$ref": f"#/components/schemas/{_name(kind)}"},
+            {"type": "object", "properties": parts},
+        ]
+    }
 
 
 def _name(kind: type[msgspec.Struct]) -> str:

@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
-import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import babel
 import msgspec
 from flask import Flask, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
-from whitenoise import WhiteNoise
 
-from whatworks import clock, errors, outcomes, phrases
-from whatworks.web import http, identity
+from whatworks import clock, errors
+from whatworks.advice import phrases
+from whatworks.evidence import findings
+from whatworks.results import outcomes
+from whatworks.store import money
+from whatworks.web import assets, http, identity, numerals
 
 S = TypeVar("S", bound=msgspec.Struct)
-STATIC: Final = Path(__file__).parent.parent / "static"
 COUNTRY_NAMES: Final = sorted(
     ((code, str(babel.Locale("en").territories[code])) for code in outcomes.COUNTRIES),
     key=lambda pair: pair[1],
-)
-GAP: Final = "[, \u00a0\u202f]"
-GROUPED_NUMBER: Final = re.compile(
-    rf"[₹$€£]?\s?\d{{1,3}}(?:{GAP}\d{{2,3}})*{GAP}\d{{3}}(?:\.\d+)?"  # 4,800 and 12,34,567.50
-    r"|[₹$€£]\s?\d+(?:\.\d+)?"
 )
 FLASH: Final = "whatworks_flash"
 TITLES: Final = {
@@ -46,12 +40,13 @@ TITLES: Final = {
 
 def register(app: Flask) -> None:
     """Filters, globals, static files and the turn to /signin."""
-    prefix = f"/static/{_digest(STATIC)}/"
     app.jinja_env.filters.update(
         money=phrases.money,
+        price=money.text,
         number=phrases.number,
         minutes=phrases.minutes,
         hours=phrases.hours,
+        lapse=phrases.lapse,
         percent=phrases.percent,
         plural=phrases.plural,
         date=phrases.date,
@@ -60,16 +55,9 @@ def register(app: Flask) -> None:
         pretty=lambda value: json.dumps(value, indent=2, ensure_ascii=False),
     )
     is_demo = app.extensions["whatworks"].settings.is_demo
-    app.jinja_env.globals.update(static=lambda name: prefix + name, is_demo=is_demo)
+    app.jinja_env.globals.update(is_demo=is_demo, EARLY=findings.EARLY)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.wsgi_app = WhiteNoise(  # type: ignore[method-assign]
-        app.wsgi_app,
-        root=STATIC,
-        prefix=prefix,
-        max_age=31_536_000,
-        immutable_file_test=".*",  # the address changes with the content
-        add_headers_function=_harden,
-    )
+    assets.register(app)
     app.register_error_handler(identity.SignInNeeded, _to_sign_in)
 
 
@@ -96,19 +84,28 @@ def error(failure: errors.Failure) -> str:
     """The page of a failure. After a fault of ours it asks for nothing that may have failed."""
     person = identity.person() if failure.status < 500 else None
     action = None
+    title = TITLES.get(failure.status, "Something broke")
     if isinstance(failure, errors.PaymentRequired):
-        action = {"href": failure.details.get("upgrade_url", "/pricing"), "text": "See the plans"}
+        action = _way_in(str(failure.details.get("upgrade_url", "/pricing")))
+        title = "Not open to you yet" if failure.code == "purchase_required" else title
     elif isinstance(failure, errors.Gone):
         action = {"href": "/signin", "text": "Sign in again"}
     return render_template(
         "error.html",
         status=failure.status,
-        title=TITLES.get(failure.status, "Something broke"),
+        title=title,
         message=failure.message,
         action=action,
         path=request.path,
         person=person,
     )
+
+
+def _way_in(path: str) -> dict[str, str]:
+    """The button of a page that says no."""
+    texts = {"/order/": "To the order", "/buy": "See what it is"}
+    text = next((text for start, text in texts.items() if path.startswith(start)), "See the plans")
+    return {"href": path, "text": text}
 
 
 def go(path: str, message: str | None = None, kind: str = "done") -> Response:
@@ -128,25 +125,18 @@ def read_form(kind: type[S], *numbers: str) -> tuple[S | None, dict[str, str], d
     """
     typed = {name: value.strip() for name, value in request.form.items()}
     given = {
-        name: plain_number(value) if name in numbers else value
+        name: numerals.plain(value) if name in numbers else value
         for name, value in typed.items()
         if value
     }
+    said = {name: numerals.problem(typed[name]) for name in numbers if typed.get(name)}
+    unclear = {name: problem for name, problem in said.items() if problem}
     try:
-        return http.convert(given, kind, strict=False), typed, {}
+        found = http.convert(given, kind, strict=False)
     except errors.Invalid as failure:
-        return None, typed, {name: _sentence(text) for name, text in failure.fields.items()}
-
-
-def plain_number(typed: str) -> str:
-    """A number without its currency sign and grouping; any other text as it is.
-
-    >>> plain_number("₹12,34,567.50"), plain_number("4 800"), plain_number("12,50")
-    ('1234567.50', '4800', '12,50')
-    """
-    if not GROUPED_NUMBER.fullmatch(typed):
-        return typed
-    return re.sub(r"[^\d.]", "", typed)
+        wrong = {name: _sentence(text) for name, text in failure.fields.items()}
+        return None, typed, wrong | unclear
+    return (None if unclear else found), typed, unclear
 
 
 def local_path(given: str | None, fallback: str) -> str:
@@ -187,19 +177,3 @@ def _sentence(text: str) -> str:
 def _to_sign_in(_: identity.SignInNeeded) -> Response:
     back = request.full_path.rstrip("?") if request.method == "GET" else "/dashboard"
     return redirect(url_for("signin.ask", next=back), 303)
-
-
-def _digest(folder: Path) -> str:
-    """Changes whenever any static file does, so that copies may be kept for ever."""
-    content = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            content.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
-    return content.hexdigest()[:12]
-
-
-def _harden(headers: Any, path: str, url: str) -> None:
-    del path, url
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
-    headers["Cross-Origin-Resource-Policy"] = "same-origin"

@@ -10,11 +10,15 @@ import msgspec
 from flask import Blueprint, Response, request
 from werkzeug.wrappers import Response as Page
 
-from whatworks import clock, errors, profiles, sessions
-from whatworks.profiles import Profile
-from whatworks.web import fields, guards, http, identity, pages
+from whatworks import clock, errors, reminders
+from whatworks.evidence import sources
+from whatworks.people import profiles, sessions, zones
+from whatworks.people.profiles import Profile
+from whatworks.web import fields, guards, http, identity, pages, rhythm, signin
 
 REPLAY_SECONDS: Final = 600.0
+BOUGHT: Final = "/library"
+ZONES: Final = tuple((name, name.replace("_", " ")) for name in zones.names())
 doors = http.Doors("Profiles")
 site = Blueprint("profiles", __name__)
 
@@ -27,6 +31,7 @@ class NewProfile(msgspec.Struct):
     market: fields.Market
     skill_level: fields.SkillLevel
     country: fields.Country | None = None
+    time_zone: fields.Zone | None = None
 
 
 class ProfileCreated(msgspec.Struct):
@@ -48,6 +53,7 @@ class ProfileAnswer(msgspec.Struct):
     market: str
     skill_level: str
     country: str
+    time_zone: str
     created_at: str | None
     updated_at: str | None
     success: Literal[True] = True
@@ -60,6 +66,7 @@ class ProfileChange(msgspec.Struct):
     market: fields.Market | None = None
     skill_level: fields.SkillLevel | None = None
     country: fields.Country | None = None
+    time_zone: fields.Zone | None = None
 
 
 @doors.door(
@@ -95,7 +102,7 @@ def get(user_id: str) -> ProfileAnswer:
     errors=(400, 401, 404, 415),
 )
 def change(user_id: str, body: ProfileChange) -> ProfileAnswer:
-    """Change goal, market, skill level or country."""
+    """Change goal, market, skill level, country or time zone."""
     return present(http.write(profiles.change, identity.acting_for(user_id), _changes(body)))
 
 
@@ -104,7 +111,8 @@ def show_sign_up() -> Page:
     """Four short questions."""
     if identity.person() is not None:
         return pages.go(pages.local_path(request.args.get("next"), "/dashboard"))
-    return _sign_up_page({"country": "IN", "next": request.args.get("next", "")}, {})
+    given = {name: request.args.get(name, "")[:254] for name in ("next", "email")}
+    return _sign_up_page({"country": "IN", **given}, {})
 
 
 @site.post("/signup")
@@ -115,11 +123,14 @@ def post_sign_up() -> Page | tuple[Page, int]:
     if body is None:
         return _sign_up_page(typed, wrong), 400
     try:
+        body.time_zone = body.time_zone or rhythm.zone_of_device() or None
         created, _ = sign_up(body, kind="browser")
     except errors.Conflict:
         wrong = {"email": "This address has an account already. Sign in instead."}
         return _sign_up_page(typed, wrong), errors.Conflict.status
     then = pages.local_path(typed.get("next"), "/dashboard/next")
+    if then == BOUGHT:  # they come for what an address bought, and that opens once it is proved
+        return identity.set_cookie(signin.confirm(created.email, then), created.access_token)
     return identity.set_cookie(pages.go(then, "Welcome."), created.access_token)
 
 
@@ -133,6 +144,7 @@ def show_profile() -> Page:
             "market": person.market,
             "skill_level": person.skill_level,
             "country": person.country,
+            "time_zone": person.time_zone,
         },
         {},
     )
@@ -145,7 +157,10 @@ def post_profile() -> Page | tuple[Page, int]:
     body, typed, wrong = pages.read_form(ProfileChange)
     if body is None:
         return _profile_page(typed, wrong), 400
-    http.write(profiles.change, person.id, _changes(body))
+    changes = _changes(body)
+    if "time_zone" in typed:  # the empty choice follows the country
+        changes["time_zone"] = body.time_zone or ""
+    http.write(profiles.change, person.id, changes)
     return pages.go("/profile", "Saved.")
 
 
@@ -160,7 +175,16 @@ def _sign_up_page(form: dict[str, str], wrong: dict[str, str]) -> Page:
 
 
 def _profile_page(form: dict[str, str], wrong: dict[str, str]) -> Page:
-    return pages.render("profile.html", form=form, errors=wrong, countries=pages.COUNTRY_NAMES)
+    person = identity.require_person()
+    return pages.render(
+        "profile.html",
+        form=form,
+        errors=wrong,
+        countries=pages.COUNTRY_NAMES,
+        zones=[("", f"As my country suggests: {zones.of_country(person.country)}"), *ZONES],
+        zone=zones.of(person).key,
+        reminders_on=http.read(reminders.are_on, person.id),
+    )
 
 
 def _changes(body: ProfileChange) -> dict[str, str]:
@@ -195,6 +219,8 @@ def sign_up(body: NewProfile, *, kind: str) -> tuple[ProfileCreated, bool]:
         market=body.market,
         skill_level=body.skill_level,
         country=(body.country or "IN").upper(),
+        time_zone=body.time_zone or "",
+        source=sources.of(request.remote_addr, settings.secret_key),
     )
     if answer.replayed and clock.timestamp() - answer.at > REPLAY_SECONDS:
         raise profiles.taken()  # a retry comes at once; later it may be somebody else's guess
@@ -213,6 +239,7 @@ def present(profile: Profile) -> ProfileAnswer:
         market=profile.market,
         skill_level=profile.skill_level,
         country=profile.country,
+        time_zone=zones.of(profile).key,
         created_at=clock.rfc3339(profile.created_at),
         updated_at=clock.rfc3339(profile.updated_at),
     )

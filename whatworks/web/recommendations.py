@@ -7,9 +7,12 @@ from typing import Literal
 import msgspec
 from flask import Response
 
-from whatworks import clock, errors, recommendations
-from whatworks.recommendations import Impression
-from whatworks.web import fields, http, identity
+from whatworks import clock, errors
+from whatworks.advice import dismissals, recommendations
+from whatworks.advice.recommendations import Impression
+from whatworks.evidence import publications
+from whatworks.store import entitlements
+from whatworks.web import fields, gating, http, identity, kept
 
 doors = http.Doors("Recommendations")
 
@@ -21,19 +24,41 @@ class HowMany(msgspec.Struct):
 
 
 class Shown(msgspec.Struct):
-    """What a reason rests on: counts of the person's own cell, the estimate (0..1), its ranges."""
+    """What a reason rests on: the level it is about, that level's counts, the estimate (0..1).
 
+    `counted` says who they are; `is_own` whether they are the person's own cell.
+    `level` is cell, market, skill_level, workflow, or "any workflow" when too few people came to
+    an end with this one; `uncounted` that older runs wait to be counted. `why` says the same in
+    sentences. `needs_plan` names the plan without which one may not start it.
+    """
+
+    level: str = "any workflow"
     market: str | None = None
     skill_level: str | None = None
+    counted: str = "people"
+    is_own: bool = False
     people: int = 0
+    started: int = 0
     pending: int = 0
+    finished: int = 0
+    stopped: int = 0
     completed: int = 0
     abandoned: int = 0
+    reported: int = 0
     rate: float | None = None
     low: float | None = None
     high: float | None = None
     low50: float | None = None
     high50: float | None = None
+    metric_type: str | None = None
+    currency: str | None = None
+    value: float | None = None
+    value_low: float | None = None
+    value_high: float | None = None
+    hours: float | None = None
+    needs_plan: str | None = None
+    uncounted: bool = False
+    why: list[str] = []
 
 
 class Line(msgspec.Struct):
@@ -49,11 +74,45 @@ class Line(msgspec.Struct):
     created_at: str | None
 
 
+class _StoredLine(msgspec.Struct):
+    """A `Line` whose evidence is sent as it was stored, without being read."""
+
+    recommendation_id: str
+    workflow_name: str
+    reason: str
+    rank: int
+    clicked: bool
+    outcome: str | None
+    evidence: msgspec.Raw
+    created_at: str | None
+
+
+class _StoredList(msgspec.Struct):
+    user_id: str
+    recommendations: list[_StoredLine]
+    success: Literal[True] = True
+
+
 class RecommendationList(msgspec.Struct):
     """Recommendations by rank."""
 
     user_id: str
     recommendations: list[Line]
+    success: Literal[True] = True
+
+
+class NotForMe(msgspec.Struct):
+    """Why not."""
+
+    reason: fields.WhyNot
+    note: fields.Note | None = None
+
+
+class Dismissed(msgspec.Struct):
+    """That it will not be recommended again for a while."""
+
+    recommendation_id: str
+    dismissed: bool
     success: Literal[True] = True
 
 
@@ -70,12 +129,19 @@ class Clicked(msgspec.Struct):
     "/api/recommendations/<user_id>",
     query=HowMany,
     answer=RecommendationList,
-    errors=(400, 401, 404),
+    errors=(400, 401, 404, 429),
 )
-def get(user_id: str, query: HowMany) -> RecommendationList:
+def get(user_id: str, query: HowMany) -> Response:
     """What to do next, and why; stays the same for a day or until something changes."""
-    shown = serve(identity.acting_for(user_id), query.limit)
-    return RecommendationList(user_id, [_line(one) for one in shown])
+    owner = identity.acting_for(user_id)
+    watched = kept.watch_of(owner, recommendations.TABLES, entitlements.TABLES)
+    kept.whole(watched)
+    body = kept.get(
+        ("recommendations", owner, query.limit),
+        watched.mark,
+        lambda: _encoded(owner, serve(owner, query.limit)),
+    )
+    return http.reply(http.Answer(body, replayed=False))
 
 
 @doors.door(
@@ -97,10 +163,39 @@ def click(recommendation_id: str) -> Response:
     return http.reply(answer)
 
 
+@doors.door(
+    "POST",
+    "/api/recommendations/<recommendation_id>/dismiss",
+    body=NotForMe,
+    answer=Dismissed,
+    errors=(400, 401, 404, 409, 415),
+)
+def dismiss(recommendation_id: str, body: NotForMe) -> Response:
+    """Not for me, because …: it is not recommended again for a while, and the next ones fit."""
+    owner = _owner(recommendation_id)
+    answer = http.once(
+        owner,
+        http.encoder(lambda _: Dismissed(recommendation_id, dismissed=True)),
+        dismissals.record,
+        owner,
+        recommendation_id,
+        body.reason,
+        body.note,
+    )
+    return http.reply(answer)
+
+
 def serve(user_id: str, limit: int) -> list[Impression]:
-    """The slate that holds, else a new one."""
-    shown = http.look(recommendations.find_current, user_id, limit)
-    return http.write(recommendations.draw, user_id, limit) if shown is None else shown
+    """The slate that holds, else a new one, drawn while nobody waits for the writer."""
+    shown = http.read(recommendations.find_current, user_id, limit)
+    if shown is not None:
+        return shown
+    platform = http.platform()
+    publications.keep_up_lately(platform.database, platform.beliefs)
+    limits = gating.limits()
+    terms = limits.terms if limits.enforced else None
+    drawn = http.read(recommendations.draw, user_id, limit, platform.beliefs, terms)
+    return http.write(recommendations.keep, drawn)
 
 
 def _owner(recommendation_id: str) -> str:
@@ -112,14 +207,18 @@ def _owner(recommendation_id: str) -> str:
     return caller.user_id
 
 
-def _line(one: Impression) -> Line:
-    return Line(
+def _encoded(user_id: str, shown: list[Impression]) -> bytes:
+    return msgspec.json.encode(_StoredList(user_id, [_line(one) for one in shown]))
+
+
+def _line(one: Impression) -> _StoredLine:
+    return _StoredLine(
         recommendation_id=one.id,
         workflow_name=one.workflow_name,
         reason=one.reason,
         rank=one.rank,
         clicked=one.clicked,
         outcome=one.outcome,
-        evidence=msgspec.json.decode(one.evidence, type=Shown),
+        evidence=msgspec.Raw(one.evidence.encode()),
         created_at=clock.rfc3339(one.created_at),
     )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 import msgspec
 from flask import Blueprint, render_template, request
 from werkzeug.wrappers import Response
 
-from whatworks import errors, operators, sessions, signins
+from whatworks import errors
+from whatworks.people import operators, sessions, signins
+from whatworks.people.signins import Challenge
 from whatworks.settings import Settings
-from whatworks.signins import Challenge
 from whatworks.web import fields, guards, http, identity, pages
 
 signin = Blueprint("signin", __name__)
@@ -39,34 +42,40 @@ def ask() -> Response:
     """Ask for the address."""
     if identity.person() is not None:
         return pages.go(pages.local_path(request.args.get("next"), HOME))
-    return pages.render("signin.html", form={}, errors={}, next=request.args.get("next"))
+    form = {"email": request.args.get("email", "")[:254]}
+    return pages.render("signin.html", form=form, errors={}, next=request.args.get("next"))
 
 
 @signin.post("/signin")
-@guards.limiter.limit(guards.SIGN_IN)
-@guards.limiter.limit(guards.SIGN_IN_ADDRESS, key_func=guards.address_asked_for)
+@guards.mail_to_client
+@guards.mail_to_address
 def begin() -> Response | tuple[Response, int]:
     """Send the mail; the answer is the same for every address."""
     asked, typed, wrong = pages.read_form(Ask)
     if asked is None:
         page = pages.render("signin.html", form=typed, errors=wrong, next=typed.get("next"))
         return page, 400
+    return confirm(asked.email, typed.get("next"))
+
+
+def confirm(typed: str, then: str | None) -> Response:
+    """Mail a code to an address and ask for it; the answer is the same for every address."""
     settings = http.platform().settings
-    email = fields.normal_email(asked.email)
+    email = fields.normal_email(typed)
     challenge = http.write(signins.begin, email, settings.secret_key)
-    _send(email, challenge)
+    send(email, challenge, pages.local_path(then, ""))
     return pages.render(
         "signin_code.html",
-        email=asked.email,
+        email=typed,
         challenge=challenge.id,
         errors=None,
-        next=typed.get("next"),
+        next=then,
         outbox=_outbox(settings),
     )
 
 
 @signin.post("/signin/code")
-@guards.limiter.limit(guards.SIGN_IN)
+@guards.try_code
 def spend_code() -> Response | tuple[Response, int]:
     """Sign in with the code."""
     given, typed, wrong = pages.read_form(Code)
@@ -208,14 +217,17 @@ def _outbox(settings: Settings) -> str | None:
     return str(settings.data_dir / "outbox")
 
 
-def _send(email: str, challenge: Challenge) -> None:
+def send(email: str, challenge: Challenge, then: str) -> None:
     """One mail for every address: with the code, or saying that there is no account."""
     address = http.platform().settings.address
+    onward = {"next": then} if then else {}
     if challenge.known:
-        url = f"{address}/signin/link?token={challenge.id}.{challenge.secret}"
+        token = {"token": f"{challenge.id}.{challenge.secret}"}
+        url = f"{address}/signin/link?{urlencode(token | onward)}"
         subject = f"{challenge.code} is your whatworks code"
         text = render_template("mail/signin.txt", url=url, code=challenge.code, minutes=10)
     else:
         subject = "No whatworks account with this address"
-        text = render_template("mail/no_account.txt", url=f"{address}/signup")
+        url = f"{address}/signup?{urlencode(onward | {'email': email})}"
+        text = render_template("mail/no_account.txt", url=url)
     http.platform().mailer.send(email, subject, text)

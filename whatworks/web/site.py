@@ -1,4 +1,4 @@
-"""The front door and the pages that need nobody: landing, help, pricing, health."""
+"""The front door and the pages that need nobody: landing, help, health."""
 
 from __future__ import annotations
 
@@ -8,29 +8,23 @@ import msgspec
 from flask import Blueprint, Response
 from werkzeug.wrappers import Response as Page
 
-from whatworks import catalogue, clock, db, evidence, totals
+from whatworks import catalogue, clock, db
 from whatworks.catalogue import Workflow
-from whatworks.store import entitlements
-from whatworks.web import http, identity, pages, views
+from whatworks.evidence import findings, totals
+from whatworks.web import http, kept, pages, performance, views
 
 site = Blueprint("site", __name__)
 
 EXAMPLES: Final = 4
-FEATURES: Final = {
-    "free": ["Follow every free workflow", "Log outcomes, see what works for people like you"],
-    "pro": ["Everything in free", "All workflows marked pro"],
-    "scale": ["Everything in pro", "Workflows for teams and agencies"],
-}
 
 
 @site.get("/")
 def landing() -> Page:
     """What this is, with real evidence where there is some."""
+    performance.publish_due()
     offered, known = http.read(_offer)
-    shown = [
-        (w.guide, views.evidence(known[w.name].at()) if w.name in known else None) for w in offered
-    ]
-    shown.sort(key=lambda pair: -(pair[1].closed if pair[1] else 0))
+    shown = [(w.guide, views.evidence(known[w.name].at())) for w in offered]
+    shown.sort(key=lambda pair: -pair[1].closed)
     return pages.render("landing.html", examples=shown[:EXAMPLES], totals=_totals())
 
 
@@ -45,29 +39,6 @@ def help_() -> Page:
     """How to get on, and how we count."""
     return pages.render(
         "help.html", window_days=http.platform().settings.abandon_after_days, help_email=None
-    )
-
-
-@site.get("/pricing")
-def pricing() -> Page:
-    """The plans, plainly."""
-    offered, _ = http.read(_offer)
-    person = identity.person()
-    return pages.render(
-        "pricing.html",
-        plans=[
-            {
-                "name": plan,
-                "price": 0 if plan == "free" else None,
-                "currency": "INR",
-                "period": "month",
-                "features": FEATURES[plan],
-                "workflows": sum(entitlements.covers(plan, w.tier) for w in offered),
-            }
-            for plan in entitlements.PLANS
-        ],
-        plan=http.read(entitlements.plan, person.id) if person else None,
-        can_buy=False,
     )
 
 
@@ -96,11 +67,11 @@ def readyz() -> Response:
 def _totals() -> dict[str, int]:
     """Counted at most once a minute: they are for the reader's impression only."""
     minute = int(clock.timestamp() // 60)
-    return http.kept(("totals",), minute, lambda: http.read(totals.count))
+    return kept.get(("totals",), minute, lambda: http.read(totals.count))
 
 
-def _offer(session: db.Session) -> tuple[list[Workflow], dict[str, evidence.Levels]]:
-    return catalogue.list_current(session), evidence.all_levels(session)
+def _offer(session: db.Session) -> tuple[list[Workflow], findings.Known]:
+    return catalogue.list_current(session), findings.all_levels(session)
 
 
 def _json(answer: dict[str, object]) -> Response:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
-from whatworks import catalogue, db, phrases
+from whatworks import catalogue, db
+from whatworks.advice import reasons
+from whatworks.advice.recommendations import Impression
 from whatworks.catalogue import Workflow
-from whatworks.evidence import ENOUGH, Evidence
-from whatworks.guide import Guide, Step
-from whatworks.guide import Outcome as GuideOutcome
-from whatworks.lifecycle import Execution
-from whatworks.outcomes import Outcome
-from whatworks.recommendations import Impression, counted
+from whatworks.evidence.findings import WHOLE, Evidence, Levels, Value
+from whatworks.execution import executions
+from whatworks.execution.lifecycle import Execution
+from whatworks.guides.guide import Guide
+from whatworks.results import outcomes
+from whatworks.results.outcomes import Outcome
+
+MOST: Final = 500  # results and runs that pages look at, of one person
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,11 @@ class Amount:
 
 @dataclass(frozen=True)
 class EvidenceView:
-    """What is known at one level, ready for the charts and sentences of `ui.html`."""
+    """What is published of one level, ready for the charts and sentences of `ui.html`.
+
+    `closed` is 0 while too few people have come to an end; then only `people` says anything.
+    Nothing but `people`, `started` and `reported` is of others than the `level` named.
+    """
 
     people: int
     completed: int
@@ -42,6 +51,38 @@ class EvidenceView:
     reported: int
     proofs: int
     zeros: int
+    stopped: int = 0
+    verified: int = 0
+    is_own: bool = True
+    value: Value | None = None
+    value_level: str = ""
+    span: tuple[float, float] | None = None  # hours that most need
+    updated_at: float | None = None
+    uncounted: bool = False  # there are older runs that are not in these numbers
+
+
+@dataclass(frozen=True)
+class FunnelRow:
+    """How many people came so far; `share` is of those who began, 0 to 100."""
+
+    label: str
+    people: int
+    share: float
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Funnel:
+    """From beginning to a result. `low` and `high` are who got something, 0 to 100, if all silent
+    people got nothing, or all something; None while too few have reported.
+    """
+
+    began: int
+    rows: list[FunnelRow]
+    silent: int
+    low: float | None
+    high: float | None
+    as_of: float | None
 
 
 @dataclass(frozen=True)
@@ -58,6 +99,7 @@ class Rec:
     rank: int
     evidence: EvidenceView
     why: list[str]
+    needs_plan: str | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +110,8 @@ class Run:
     title: str
     step_title: str | None
     minutes_left: int | None
+    metric: str  # what the workflow is about
+    seconds_planned: float  # of the steps that are done
 
 
 @dataclass(frozen=True)
@@ -81,48 +125,63 @@ class OutcomeLine:
     value: float
     currency: str
     created_at: float | None
-    verified: bool
-    has_proof: bool
+    tier: str  # claimed, proof or reviewed
+    rejected_proof_id: str | None = None  # a proof of it that needs another look
 
 
 def evidence(found: Evidence) -> EvidenceView:
     """Evidence as pages show it."""
-    estimate = found.rate
+    estimate, value, hours = found.rate, found.value, found.hours
     return EvidenceView(
-        people=found.sums.people,
-        completed=found.sums.completed,
-        closed=found.sums.count.trials,
-        pending=found.sums.pending,
-        level=counted(found),
+        people=found.states.people,
+        completed=found.states.finished,
+        closed=found.states.ends,
+        pending=found.states.pending,
+        level=reasons.who(found.rate_level),
         rate=100 * estimate.mean,
         likely=(100 * estimate.low50, 100 * estimate.high50),
         wide=(100 * estimate.low90, 100 * estimate.high90),
-        typical=_typical(found),
-        hours=_hours(found),
-        reported=found.sums.reported,
-        proofs=found.values.proofs,
-        zeros=found.values.zeros,
+        typical=Amount(value.metric, value.median, value.currency) if value else None,
+        hours=hours.median if hours else None,
+        reported=found.states.reported,
+        proofs=value.verified if value else 0,
+        zeros=value.zeros if value else 0,
+        stopped=found.states.stopped,
+        verified=found.states.verified,
+        is_own=found.is_own,
+        value=value,
+        value_level=reasons.who(found.value_level),
+        span=(hours.low, hours.high) if hours else None,
+        updated_at=found.updated_at,
+        uncounted=found.uncounted,
     )
 
 
-def _typical(found: Evidence) -> Amount | None:
-    """What this level itself reported, where that is enough to quote; else the estimate."""
-    if not found.value or not found.metric:
+def funnel(levels: Levels) -> Funnel | None:
+    """What is published of a workflow as a whole, as a funnel; None while too few have ended."""
+    rate, value = levels.rate(WHOLE), levels.value(WHOLE)
+    if rate is None:
         return None
-    sample = found.values.sample
-    own = sample.typical if sample.n >= ENOUGH else None
-    return Amount(found.metric, float(f"{own or found.value.mean:.2g}"), found.currency or "")
+    states = rate.states
+    began = states.people
+    got = value.people - value.zeros if value else None
+    rows = [
+        FunnelRow("Finished", states.finished, 100 * states.finished / began),
+        FunnelRow("Said what it brought", states.reported, 100 * states.reported / began),
+    ]
+    if states.pending:
+        rows.insert(1, FunnelRow("Still at it", states.pending, 100 * states.pending / began))
+    low = high = None
+    silent = max(began - states.reported, 0)
+    if got is not None:
+        got = min(got, states.reported)
+        rows.append(FunnelRow("Got something", got, 100 * got / began))
+        low, high = 100 * got / began, 100 * (got + silent) / began
+    row = levels.published(WHOLE)
+    return Funnel(began, rows, silent, low, high, row.rate_at if row else None)
 
 
-def _hours(found: Evidence) -> float | None:
-    if not found.duration:
-        return None
-    sample = found.sums.duration
-    own = sample.typical if sample.n >= ENOUGH else None
-    return (own or found.duration.mean) / 3600
-
-
-def recommendation(workflow: Workflow, shown: Impression, goal: str) -> Rec:
+def recommendation(workflow: Workflow, shown: Impression) -> Rec:
     """A recommendation as its card shows it, from what was stored when it was drawn."""
     guide, numbers = workflow.guide, json.loads(shown.evidence)
     return Rec(
@@ -135,7 +194,8 @@ def recommendation(workflow: Workflow, shown: Impression, goal: str) -> Rec:
         reason=shown.reason,
         rank=shown.rank,
         evidence=_stored(numbers),
-        why=_why(guide, numbers, goal),
+        why=numbers.get("why", []),
+        needs_plan=numbers.get("needs_plan"),
     )
 
 
@@ -147,6 +207,8 @@ def run(execution: Execution, guide: Guide) -> Run:
         guide.title,
         left[0].title if left else None,
         sum(step.minutes for step in left) or None,
+        guide.outcome.metric,
+        60.0 * sum(step.minutes for step in guide.steps[: execution.steps_completed]),
     )
 
 
@@ -160,82 +222,62 @@ def outcome_line(outcome: Outcome, title: str) -> OutcomeLine:
         value=outcome.value,
         currency=outcome.currency,
         created_at=outcome.created_at,
-        verified=outcome.verified,
-        has_proof=outcome.has_proof,
+        tier=outcome.tier,
+        rejected_proof_id=outcome.proof_id if outcome.review == "rejected" else None,
     )
+
+
+def list_outcomes(session: db.Session, user_id: str) -> list[OutcomeLine]:
+    """All of a person's results that make sense, newest first."""
+    mine = executions.list_for(session, user_id, MOST)
+    guides = guides_for(session, mine)
+    return [
+        outcome_line(one, guides[one.execution_id].title)
+        if one.execution_id in guides
+        else outcome_line(one, "An older run")
+        for one in outcomes.list_for(session, user_id, MOST)
+        if outcomes.is_countable(one)
+    ]
+
+
+def guides_for(session: db.Session, mine: Sequence[Execution]) -> dict[str, Guide]:
+    """The guide of each execution, by its id; those that follow the same are read once."""
+    read: dict[tuple[str, int | None, int], Guide] = {}
+    found = {}
+    for one in mine:
+        same = one.workflow_name, one.workflow_version, one.total_steps
+        if same not in read:
+            read[same] = guide_for(session, one)
+        found[one.id] = read[same]
+    return found
 
 
 def guide_for(session: db.Session, execution: Execution) -> Guide:
-    """The guide an execution follows, with exactly its steps.
-
-    Its own version; for old runs the current one; steps alone where there is no guide at all.
-    """
-    found = catalogue.find(session, execution.workflow_name, execution.workflow_version)
-    guide = found.guide if found else _without_text(execution.workflow_name)
-    missing = range(len(guide.steps) + 1, execution.total_steps + 1)
-    steps = (*guide.steps[: execution.total_steps], *map(_bare_step, missing))
-    return replace(guide, steps=steps)
-
-
-def _without_text(name: str) -> Guide:
-    return Guide(
-        name=name,
-        title=name.replace("_", " ").capitalize() or "Old run",
-        summary="",
-        language="en",
-        tier="free",
-        goals=(),
-        markets=(),
-        skill_levels=(),
-        outcome=GuideOutcome("revenue", "What did it bring?", "A screenshot, names hidden"),
-        steps=(),
+    """The guide an execution follows, with exactly its steps."""
+    return catalogue.followed(
+        session, execution.workflow_name, execution.workflow_version, execution.total_steps
     )
-
-
-def _bare_step(number: int) -> Step:
-    return Step(number, f"Step {number}", 10, "You have done what your pack says for this step.")
 
 
 def _stored(numbers: dict[str, Any]) -> EvidenceView:
-    closed = numbers.get("completed", 0) + numbers.get("abandoned", 0)
+    """The evidence that a recommendation rested on when it was drawn."""
+    rate = numbers.get("rate")
+    metric, value = numbers.get("metric_type"), numbers.get("value")
     return EvidenceView(
-        people=numbers.get("people", closed),
-        completed=numbers.get("completed", 0),
-        closed=closed,
+        people=numbers.get("people", 0),
+        completed=numbers.get("finished", 0),
+        closed=numbers.get("finished", 0) + numbers.get("stopped", 0),
         pending=numbers.get("pending", 0),
-        level=numbers.get("counted")
-        or phrases.people(2, numbers.get("market"), numbers.get("skill_level")),
-        rate=100 * numbers.get("rate", 0.5),
-        likely=(100 * numbers.get("low50", 0), 100 * numbers.get("high50", 1)),
-        wide=(100 * numbers.get("low", 0), 100 * numbers.get("high", 1)),
-        typical=None,
-        hours=None,
-        reported=0,
+        level=numbers.get("counted", "people"),
+        rate=100 * (rate or 0.5),
+        likely=(100 * (numbers.get("low50") or 0), 100 * (numbers.get("high50") or 1)),
+        wide=(100 * (numbers.get("low") or 0), 100 * (numbers.get("high") or 1)),
+        typical=Amount(metric, value, numbers.get("currency") or "") if metric and value else None,
+        hours=numbers.get("hours"),
+        reported=numbers.get("reported", 0),
         proofs=0,
         zeros=0,
+        stopped=numbers.get("stopped", 0),
+        is_own=numbers.get("is_own", True),
+        uncounted=numbers.get("uncounted", False),
     )
-
-
-def _why(guide: Guide, numbers: dict[str, Any], goal: str) -> list[str]:
-    """The terms of the score in sentences."""
-    found = _stored(numbers)
-    lines = [
-        "It fits your goal."
-        if goal in guide.goals
-        else "Your goal is not what it was written for.",
-    ]
-    if found.closed:
-        lines.append(
-            f"{found.completed} of {found.closed} {found.level} finished it; with what others did, "
-            f"the estimate for you is {phrases.percent(found.rate)}."
-        )
-    else:
-        lines.append(
-            f"No {found.level} have finished or stopped yet, so the estimate of "
-            f"{phrases.percent(found.rate)} leans on everybody else."
-        )
-    lines.append(
-        f"It is likely between {phrases.percent(found.likely[0])} and "
-        f"{phrases.percent(found.likely[1])}."
-    )
-    return lines

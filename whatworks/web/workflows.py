@@ -6,19 +6,22 @@ import msgspec
 from flask import Blueprint, request
 from werkzeug.wrappers import Response
 
-from whatworks import catalogue, db, errors, evidence, executions, performance, phrases, profiles
+from whatworks import catalogue, db
+from whatworks.advice import phrases
 from whatworks.catalogue import Workflow
-from whatworks.evidence import Levels
-from whatworks.executions import Change
-from whatworks.lifecycle import Execution
-from whatworks.profiles import Profile
-from whatworks.store import entitlements
-from whatworks.web import fields, http, identity, pages, views
+from whatworks.evidence import findings
+from whatworks.execution import executions
+from whatworks.execution.lifecycle import Execution
+from whatworks.people import profiles
+from whatworks.people.profiles import Profile
+from whatworks.web import fields, gating, http, identity, pages, rhythm, views
+from whatworks.web import performance as performance_door
+from whatworks.web.gating import Limits
 
 site = Blueprint("workflows", __name__)
 
 
-class Filter(msgspec.Struct):
+class WorkflowFilter(msgspec.Struct):
     """What to show of the catalogue."""
 
     goal: fields.Goal | None = None
@@ -30,15 +33,16 @@ class Filter(msgspec.Struct):
 def browse() -> Response:
     """The catalogue, the best evidence first."""
     given = {name: value for name, value in request.args.items() if value}
-    chosen = http.convert(given, Filter, strict=False)
+    chosen = http.convert(given, WorkflowFilter, strict=False)
     person = identity.person()
+    performance_door.publish_due()
     offered, known = http.read(_catalogue)
     market = chosen.market or (person.market if person else None)
     level = chosen.skill_level or (person.skill_level if person else None)
     shown = []
     for workflow in offered:
-        if _matches(workflow, chosen):
-            found = known.get(workflow.name, Levels((), ())).nearest(market, level)
+        if matches(workflow, chosen):
+            found = known[workflow.name].nearest(market, level)
             shown.append((workflow.guide, views.evidence(found)))
     shown.sort(key=lambda pair: (-pair[1].rate, pair[0].title))
     return pages.render(
@@ -54,7 +58,9 @@ def show_guide(workflow: Workflow) -> Response:
     """The guide of a workflow, for anybody."""
     person = identity.person()
     market, level = (person.market, person.skill_level) if person else (None, None)
-    found = http.read(evidence.levels_of, workflow.name).nearest(market, level)
+    performance_door.publish_due()
+    levels = http.read(findings.levels_of, workflow.name)
+    found = levels.nearest(market, level)
     mine = http.read(_runs_of, person, workflow.name)
     return pages.render(
         "workflow.html",
@@ -62,24 +68,27 @@ def show_guide(workflow: Workflow) -> Response:
         evidence=views.evidence(found),
         open_execution=next((e for e in mine if e.is_open), None),
         last=next((e for e in mine if not e.is_open), None),
-        upgrade=http.read(_upgrade, person, workflow),
+        upgrade=http.read(_upgrade, person, workflow, gating.limits()),
         recommendation_id=request.args.get("recommendation"),
+        funnel=views.funnel(levels),
     )
 
 
 def begin(workflow: Workflow) -> Response:
     """Start a run, or go on with the open one."""
     person = identity.require_person()
+    if not person.time_zone and (zone := rhythm.zone_of_device()):
+        http.write(profiles.change, person.id, {"time_zone": zone})
     answer = http.once(
         person.id,
-        lambda change: change.after.id.encode(),
-        performance.folded,
-        _start_or_resume,
+        lambda begun: f"{begun.change.after.id} {begun.warning}".encode(),
+        gating.start_or_resume,
         person.id,
         workflow.name,
-        enforce_plan=http.platform().settings.plan_limits == "enforce",
+        gating.limits(),
     )
-    return pages.go(f"/executor/{answer.body.decode()}")
+    execution_id, _, warning = answer.body.decode().partition(" ")
+    return pages.go(f"/executor/{execution_id}", warning, "info")
 
 
 def find_workflow(name: str) -> Workflow | None:
@@ -87,21 +96,12 @@ def find_workflow(name: str) -> Workflow | None:
     return http.read(catalogue.find, name)
 
 
-def _start_or_resume(
-    session: db.Session, user_id: str, workflow_name: str, *, enforce_plan: bool
-) -> Change:
-    profiles.lock(session, user_id)  # a second browser must not begin it as well
-    for execution in executions.list_for(session, user_id):
-        if execution.workflow_name == workflow_name and execution.is_open:
-            return Change(execution, execution)
-    return executions.start(session, user_id, workflow_name, enforce_plan=enforce_plan)
+def _catalogue(session: db.Session) -> tuple[list[Workflow], findings.Known]:
+    return catalogue.list_current(session), findings.all_levels(session)
 
 
-def _catalogue(session: db.Session) -> tuple[list[Workflow], dict[str, Levels]]:
-    return catalogue.list_current(session), evidence.all_levels(session)
-
-
-def _matches(workflow: Workflow, chosen: Filter) -> bool:
+def matches(workflow: Workflow, chosen: WorkflowFilter) -> bool:
+    """Whether a workflow is one of those chosen."""
     guide = workflow.guide
     return (
         chosen.goal in (None, *guide.goals)
@@ -117,15 +117,10 @@ def _runs_of(session: db.Session, person: Profile | None, name: str) -> list[Exe
 
 
 def _upgrade(
-    session: db.Session, person: Profile | None, workflow: Workflow
+    session: db.Session, person: Profile | None, workflow: Workflow, limits: Limits
 ) -> dict[str, str] | None:
-    if http.platform().settings.plan_limits != "enforce":
+    """What keeps somebody from starting it, and the plan that would not."""
+    failure = gating.refusal(session, person.id if person else "", workflow, limits)
+    if failure is None:
         return None
-    held = entitlements.plan(session, person.id) if person else "free"
-    if entitlements.covers(held, workflow.tier):
-        return None
-    try:
-        entitlements.require(session, person.id if person else "", workflow.tier)
-    except errors.PaymentRequired as failure:
-        return {"plan": workflow.tier, "reason": failure.message}
-    return None
+    return {"plan": gating.remedy(failure, limits), "reason": failure.message}

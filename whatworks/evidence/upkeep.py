@@ -1,0 +1,60 @@
+"""Keeping evidence fresh in the background: fit when enough is new, publish what is due.
+
+A thread of its own in every server process, so that neither requests nor housekeeping wait for a
+fit. Two processes may do the same at once; the later one changes nothing.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import secrets
+import threading
+from typing import Final
+
+from whatworks import db
+from whatworks.evidence import fits, publications
+from whatworks.evidence.beliefs import Beliefs
+
+logger = logging.getLogger(__name__)
+FIRST: Final = 10.0
+EVERY: Final = 60.0
+
+
+def start(database: db.Database, beliefs: Beliefs) -> threading.Event:
+    """Run the upkeep in the background until the process ends or the event is set."""
+    stop = threading.Event()
+    atexit.register(stop.set)
+    threading.Thread(
+        target=_loop, args=(database, beliefs, stop), name="upkeep", daemon=True
+    ).start()
+    return stop
+
+
+def run(database: db.Database, beliefs: Beliefs) -> bool:
+    """All of it, once; returns whether there is a new fit."""
+    fitted = database.read(fits.is_due)
+    if fitted:
+        fit(database)
+    beliefs.sync(database)
+    publications.keep_up(database, beliefs, beliefs.changed(10**9), largest=10**12)
+    return fitted
+
+
+def fit(database: db.Database) -> fits.Fit:
+    """Fit to everything there is and keep it."""
+    found = database.read(fits.compute)
+    database.write(fits.store, found)
+    return found
+
+
+def _loop(database: db.Database, beliefs: Beliefs, stop: threading.Event) -> None:
+    chance = secrets.SystemRandom()  # so that processes started together do not meet
+    pause = FIRST
+    while not stop.wait(pause * chance.uniform(0.9, 1.1)):
+        pause = EVERY
+        try:
+            run(database, beliefs)
+        except Exception as failure:  # noqa: BLE001 - the next time it may work again
+            if not stop.is_set():
+                logger.error("upkeep of evidence failed: %s", type(failure).__name__)

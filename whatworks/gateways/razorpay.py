@@ -1,0 +1,361 @@
+"""Razorpay: orders, the way back, webhooks. Amounts are its own, in paise or cents."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, TypeVar
+
+import msgspec
+import razorpay
+import requests
+
+from whatworks import clock, errors
+from whatworks.gateways import kinds, line, signatures
+from whatworks.people import addresses
+from whatworks.settings import Settings
+from whatworks.store import ledger
+from whatworks.store.inbox import Incoming, News
+from whatworks.store.ledger import Fact, Snapshot
+from whatworks.store.orders import Order
+from whatworks.store.subscriptions import Told
+
+T = TypeVar("T")
+NAME: Final = "Razorpay"
+OLDEST: Final = 3 * 86_400.0  # it repeats a letter for a day; older ones are somebody's copy
+PAGE: Final = 100
+# A bank may agree days after it refused; until then the money waits to be taken.
+CAPTURE: Final = {
+    "capture": "automatic",
+    "capture_options": {"automatic_expiry_period": 7200, "refund_speed": "normal"},
+}
+STATES: Final = {
+    "created": "incomplete",
+    "authenticated": "incomplete",
+    "active": "active",
+    "pending": "past_due",
+    "halted": "unpaid",
+    "paused": "paused",
+    "cancelled": "canceled",
+    "completed": "canceled",
+    "expired": "incomplete_expired",
+}
+DISPUTES: Final = {"won": "dispute_won", "lost": "dispute_lost"}
+
+
+class _Payment(msgspec.Struct):
+    id: kinds.Name
+    amount: kinds.Amount
+    currency: kinds.Name
+    status: str
+    created_at: kinds.Moment
+    order_id: kinds.Name | None = None
+    amount_refunded: kinds.Amount | None = 0
+    email: str | None = None
+
+
+class _Dispute(msgspec.Struct):
+    id: kinds.Name
+    payment_id: kinds.Name
+    status: str
+    created_at: kinds.Moment
+
+
+class _Subscription(msgspec.Struct):
+    id: kinds.Name
+    status: str
+    customer_id: kinds.Name | None = None
+    current_start: kinds.Moment | None = None
+    current_end: kinds.Moment | None = None
+    ended_at: kinds.Moment | None = None
+
+
+class _Order(msgspec.Struct):
+    id: kinds.Name
+    receipt: kinds.Name | None = None
+
+
+class _OfOrder(msgspec.Struct):
+    order_id: kinds.Name | None = None
+
+
+class _Unheard(Exception):  # noqa: N818 - nothing wrong with the question
+    """No answer, or one that is not JSON."""
+
+
+class _Session(requests.Session):
+    """Fails in one way, before the SDK prints what happened."""
+
+    def request(self, *args: Any, **kwargs: Any) -> requests.Response:
+        try:
+            response = super().request(*args, **kwargs)
+            response.json()
+        except (requests.RequestException, ValueError) as failure:
+            raise _Unheard from failure
+        return response
+
+
+class Razorpay:
+    """One account at Razorpay."""
+
+    name = "razorpay"
+
+    def __init__(self, settings: Settings, asking: line.Line) -> None:
+        self.key_id = settings.razorpay_key_id
+        self.url = settings.razorpay_url.rstrip("/")
+        self._settings = settings
+        self._line = asking
+        self._secret = settings.razorpay_key_secret
+
+    def create(self, order: Order, *, again: bool) -> str:
+        """Tell Razorpay of an order; returns its id there. Raises Unavailable.
+
+        `again`: an earlier try may have reached it, so it is looked for first.
+        """
+
+        def ask(client: Any) -> str:
+            if again:
+                named = {"receipt": order.receipt, "count": 1}
+                for found in _items(client.order.all(named, timeout=line.SOCKET)):
+                    return _text(found, "id")
+            wanted = {
+                "amount": order.amount,
+                "currency": order.currency,
+                "receipt": order.receipt,
+                "payment": CAPTURE,
+                "notes": {"order": order.id, "product": order.product},
+            }
+            return _text(client.order.create(wanted, timeout=line.SOCKET), "id")
+
+        return self._ask(ask)
+
+    def look(self, order: Order) -> list[News]:
+        """What became of an order; a payment that only waits to be taken is taken.
+
+        Raises Unavailable.
+        """
+
+        def ask(client: Any) -> list[News]:
+            named = order.gateway_id or ""
+            found = _items(client.order.payments(named, timeout=line.SOCKET))
+            payments = [msgspec.convert(one, _Payment) for one in found]
+            return [_news(self._taken(client, order, one)) for one in payments]
+
+        return self._ask(ask) if order.gateway_id else []
+
+    def _taken(self, client: Any, order: Order, payment: _Payment) -> _Payment:
+        is_ours = (payment.amount, payment.currency) == (order.amount, order.currency)
+        if payment.status != "authorized" or not is_ours:
+            return payment
+        money = {"currency": payment.currency}
+        taken = client.payment.capture(payment.id, payment.amount, money, timeout=line.SOCKET)
+        return msgspec.convert(taken, _Payment)
+
+    def recent(self, since: float) -> list[News]:
+        """Refunds and disputes since a time. Raises Unavailable."""
+
+        def ask(client: Any) -> list[News]:
+            paid = {_text(one, "payment_id") for one in _pages(client.refund.all, since)}
+            disputes = [msgspec.convert(one, _Dispute) for one in _pages(client.dispute.all, since)]
+            payments = [
+                msgspec.convert(client.payment.fetch(one, timeout=line.SOCKET), _Payment)
+                for one in sorted(paid)
+            ]
+            return [_news(one) for one in payments] + [_disputed(one, ()) for one in disputes]
+
+        return self._ask(ask)
+
+    def refund(self, order: Order, payment_id: str) -> list[News]:
+        """Send a payment's money back, once; returns what became of it. Raises Unavailable."""
+
+        def ask(client: Any) -> list[News]:
+            before = msgspec.convert(
+                client.payment.fetch(payment_id, timeout=line.SOCKET), _Payment
+            )
+            left = before.amount - (before.amount_refunded or 0)
+            if left > 0:
+                client.payment.refund(
+                    payment_id,
+                    {"amount": left, "notes": {"order": order.id}},
+                    headers={"X-Refund-Idempotency": f"refund-{payment_id}"},
+                    timeout=line.SOCKET,
+                )
+            after = client.payment.fetch(payment_id, timeout=line.SOCKET)
+            return [_news(msgspec.convert(after, _Payment))]
+
+        return self._ask(ask)
+
+    def verified_return(self, given: Mapping[str, str]) -> tuple[str, str]:
+        """Order and payment of somebody who comes back. Raises Invalid when it is not signed."""
+        order_id = given.get("razorpay_order_id", "")
+        payment_id = given.get("razorpay_payment_id", "")
+        signed = f"{order_id}|{payment_id}".encode(errors="surrogateescape")
+        signature = given.get("razorpay_signature")
+        if not order_id or not payment_id:
+            raise errors.Invalid("Razorpay did not say which payment this is.", code="bad_return")
+        if not signatures.is_right(signed, signature, (self._secret,)):
+            raise errors.Invalid(
+                "This did not come from Razorpay: its signature is wrong.", code="bad_signature"
+            )
+        return order_id, payment_id
+
+    def read_letter(self, body: bytes, headers: Mapping[str, str]) -> Incoming:
+        """A webhook, if it is signed and of our time. Raises Invalid."""
+        secrets = self._settings.razorpay_webhook_secrets
+        if not secrets:
+            raise errors.Invalid(  # gateways write again all the same
+                "No secret is set for Razorpay's webhook: WHATWORKS_RAZORPAY_WEBHOOK_SECRET.",
+                code="webhook_not_configured",
+            )
+        if not signatures.is_right(body, headers.get("X-Razorpay-Signature"), secrets):
+            raise errors.Invalid("The signature is wrong.", code="bad_signature")
+        letter = _json(body)
+        sent = letter.get("created_at")
+        if isinstance(sent, int | float):
+            now = clock.timestamp()
+            if not now - OLDEST <= sent <= now + signatures.WINDOW:
+                raise errors.Invalid("This was signed for another time.", code="stale_signature")
+        return _incoming(letter, body, headers.get("X-Razorpay-Event-Id") or "")
+
+    def reread(self, letter_id: str, body: str) -> Incoming:
+        """A kept letter, as it is understood today."""
+        return _incoming(_json(body.encode()), body.encode(), letter_id, is_kept=True)
+
+    def _ask(self, question: Callable[[Any], T]) -> T:
+        client = razorpay.Client(
+            session=_Session(), auth=(self.key_id, self._secret), base_url=self.url
+        )
+        try:
+            return self._line.ask(lambda: question(client))
+        except razorpay.errors.BadRequestError as failure:
+            raise line.refused(NAME) from failure
+        except (
+            _Unheard,
+            razorpay.errors.GatewayError,
+            razorpay.errors.ServerError,
+            msgspec.ValidationError,
+            TypeError,
+            KeyError,
+            AttributeError,
+        ) as failure:  # the last four: JSON of another shape
+            raise line.unavailable(NAME) from failure
+
+
+def _incoming(
+    letter: dict[str, Any], body: bytes, event_id: str, *, is_kept: bool = False
+) -> Incoming:
+    """The id that came is not signed: with another body it is another letter."""
+    digest = hashlib.sha256(body).hexdigest()
+    letter_id = event_id if is_kept else f"{event_id[:100] or 'letter'}:{digest[:24]}"
+    try:
+        news = _read(letter)
+    except (msgspec.ValidationError, AttributeError, TypeError):
+        news = None
+    text = body.decode(errors="replace")
+    return Incoming(letter_id, Razorpay.name, kinds.name(letter.get("event")), text, news)
+
+
+def _read(letter: dict[str, Any]) -> News:
+    event, payload = str(letter.get("event", "")), letter.get("payload") or {}
+    orders = _order_names(payload)
+    if event.startswith("payment.dispute."):
+        return _disputed(_entity(payload, "dispute", _Dispute), orders)
+    if event in ("payment.authorized", "payment.captured", "payment.failed", "order.paid"):
+        return _news(_entity(payload, "payment", _Payment), orders)
+    if event == "refund.processed":
+        return _news(_entity(payload, "payment", _Payment), orders)
+    if event.startswith("subscription."):
+        told = _entity(payload, "subscription", _Subscription)
+        at = msgspec.convert(letter.get("created_at") or 0, kinds.Moment)
+        return News(subscription=_told(told, float(at)))
+    return News()
+
+
+def _entity(payload: dict[str, Any], name: str, kind: type[T]) -> T:
+    return msgspec.convert((payload.get(name) or {}).get("entity"), kind)
+
+
+def _order_names(payload: dict[str, Any]) -> tuple[str, ...]:
+    names: list[str] = []
+    if "order" in payload:
+        order = _entity(payload, "order", _Order)
+        names += [order.id, order.receipt or ""]
+    if "payment" in payload:
+        names.append(_entity(payload, "payment", _OfOrder).order_id or "")
+    return tuple(name for name in names if name)
+
+
+def _news(payment: _Payment, orders: tuple[str, ...] = ()) -> News:
+    named = (payment.order_id,) if payment.order_id else ()
+    return News(
+        orders=tuple(dict.fromkeys((*named, *orders))),
+        payment_id=payment.id,
+        facts=tuple(_facts(payment)),
+        email=addresses.find(payment.email),
+    )
+
+
+def _facts(payment: _Payment) -> Iterator[Fact]:
+    at, money = float(payment.created_at), (payment.amount, payment.currency.upper())
+    if payment.status in ("captured", "refunded"):
+        yield ledger.paid(payment.id, at, *money)
+    elif payment.status == "authorized":
+        yield ledger.authorized(payment.id, at, *money)
+    elif payment.status == "failed":
+        yield ledger.failed(payment.id, at)
+    if payment.amount_refunded:
+        # When it went back is not said; what counts is that it did.
+        yield ledger.refunded(payment.id, clock.timestamp(), payment.amount_refunded, money[1])
+
+
+def _disputed(dispute: _Dispute, orders: tuple[str, ...]) -> News:
+    kind = DISPUTES.get(dispute.status, "disputed")
+    if dispute.status == "closed":  # it ended without saying against whom
+        kind = "dispute_won"
+    fact = ledger.disputed(kind, dispute.id, dispute.payment_id, float(dispute.created_at))
+    return News(orders=orders, payment_id=dispute.payment_id, facts=(fact,))
+
+
+def _told(told: _Subscription, at: float) -> Told:
+    snapshot = Snapshot(
+        key=f"{told.id}:{told.status}:{told.current_end}:{at}",
+        at=at,
+        status=STATES.get(told.status, "incomplete"),
+        period_start=told.current_start,
+        period_end=told.current_end,
+        ended_at=told.ended_at,
+    )
+    return Told(Razorpay.name, told.id, None, None, snapshot)
+
+
+def _pages(list_: Callable[..., Any], since: float) -> Iterator[Any]:
+    for skip in range(0, 10_000, PAGE):
+        asked = {"from": int(since), "count": PAGE, "skip": skip}
+        found = _items(list_(asked, timeout=line.SOCKET))
+        yield from found
+        if len(found) < PAGE:
+            return
+
+
+def _items(answer: Any) -> list[Any]:
+    found = answer["items"]
+    if not isinstance(found, list):
+        raise TypeError("not a list of items")
+    return found
+
+
+def _text(answer: Any, name: str) -> str:
+    found = answer[name]
+    if not isinstance(found, str):
+        raise TypeError(f"{name} is not text")
+    return found
+
+
+def _json(body: bytes) -> dict[str, Any]:
+    try:
+        found = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as failure:
+        raise errors.Invalid("The body is not JSON.", code="not_json") from failure
+    if not isinstance(found, dict):
+        raise errors.Invalid("The body is not a JSON object.", code="not_json")
+    return found

@@ -1,0 +1,261 @@
+"""Stripe: Checkout for one payment or a subscription, its portal, webhooks, its list of events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
+
+import msgspec
+import stripe
+
+from whatworks import clock, errors
+from whatworks.gateways import kinds, line, signatures, stripe_news
+from whatworks.settings import Settings
+from whatworks.store.inbox import Incoming, News
+from whatworks.store.orders import Order
+from whatworks.store.products import Product
+
+T = TypeVar("T")
+NAME: Final = "Stripe"
+TOLD: Final = tuple(stripe_news.READ)
+MOST_EVENTS: Final = 5_000
+
+
+class Stripe:
+    """One account at Stripe."""
+
+    name = "stripe"
+
+    def __init__(self, settings: Settings, asking: line.Line) -> None:
+        self.url = settings.stripe_url.rstrip("/")
+        self._settings = settings
+        self._line = asking
+        self._client = stripe.StripeClient(
+            settings.stripe_secret_key or "none",
+            base_addresses={"api": self.url},
+            http_client=stripe.RequestsClient(timeout=line.SOCKET),
+            max_network_retries=0,
+        )
+
+    def create(self, order: Order, product: Product, *, then: str, back: str) -> tuple[str, str]:
+        """Open a Checkout session; returns its id and where the buyer pays. Raises Unavailable.
+
+        `then` and `back` are where Stripe leads afterwards. The same order again is the same
+        session.
+        """
+
+        def ask(v1: Any) -> tuple[str, str]:
+            about: dict[str, Any] = {"metadata": {"order": order.id}}
+            if product.is_subscription:
+                what: dict[str, Any] = {"price": _price(v1, product, order.currency, order.amount)}
+                about = {"mode": "subscription", "subscription_data": about}
+            else:
+                what = {"price_data": _price_data(product, order)}
+                about = {"mode": "payment", "payment_intent_data": about}
+            wanted = {
+                **about,
+                "client_reference_id": order.id,
+                "metadata": {"order": order.id},
+                "line_items": [{**what, "quantity": 1}],
+                "success_url": then,
+                "cancel_url": back,
+            }
+            if order.email:
+                wanted["customer_email"] = order.email
+            key = {"idempotency_key": f"order-{order.id}"}
+            session = v1.checkout.sessions.create(wanted, key)
+            return _text(session.id), _text(session.url)
+
+        return self._ask(ask)
+
+    def look(self, order: Order) -> list[News]:
+        """What became of an order. Raises Unavailable."""
+        return self.look_at(order.gateway_id) if order.gateway_id else []
+
+    def look_at(self, session_id: str) -> list[News]:
+        """What became of a Checkout session. Raises Unavailable, NotFound."""
+
+        def ask(v1: Any) -> list[News]:
+            found = v1.checkout.sessions.retrieve(
+                session_id, {"expand": ["subscription", "payment_intent.latest_charge"]}
+            )
+            return list(stripe_news.of_session(_plain(found), clock.timestamp()))
+
+        return self._ask(ask)
+
+    def look_at_subscription(self, subscription_id: str) -> News:
+        """How a subscription stands. Raises Unavailable, NotFound."""
+
+        def ask(v1: Any) -> News:
+            found = v1.subscriptions.retrieve(subscription_id, {"expand": ["customer"]})
+            return stripe_news.of_subscription(_plain(found), clock.timestamp())
+
+        return self._ask(ask)
+
+    def recent(self, since: float) -> list[Incoming]:
+        """The letters it wrote since a time, whether they arrived or not. Raises Unavailable."""
+
+        def ask(v1: Any) -> list[Incoming]:
+            wanted = {"created": {"gte": int(since)}, "types": list(TOLD), "limit": 100}
+            found: list[Incoming] = []
+            for event in v1.events.list(wanted).auto_paging_iter():
+                plain = _plain(event)
+                found.append(_incoming(plain, msgspec.json.encode(plain).decode()))
+                if len(found) >= MOST_EVENTS:
+                    break
+            return found[::-1]
+
+        return self._ask(ask)
+
+    def refund(self, order: Order, payment_id: str) -> list[News]:
+        """Send an order's money back, once, and end its subscription. Raises Unavailable."""
+
+        def ask(v1: Any) -> list[News]:
+            session = _plain(
+                v1.checkout.sessions.retrieve(order.gateway_id, {"expand": ["subscription"]})
+            )
+            intent = payment_id
+            if subscription := session.get("subscription"):
+                intent = _intent_of_invoice(v1, payment_id)
+                if subscription["status"] != "canceled":
+                    v1.subscriptions.cancel(subscription["id"])
+            key = {"idempotency_key": f"refund-{order.id}"}
+            back = {"payment_intent": intent, "metadata": {"order": order.id}}
+            refund = _plain(v1.refunds.create(back, key))
+            told = stripe_news.of_refund(refund, order.id, payment_id, clock.timestamp())
+            if not subscription:
+                return [told]
+            ended = _plain(v1.subscriptions.retrieve(subscription["id"]))
+            return [told, stripe_news.of_subscription(ended, clock.timestamp())]
+
+        return self._ask(ask)
+
+    def change(self, subscription_id: str, product: Product, currency: str) -> News:
+        """Another product from now on; Stripe works out the difference. Raises Unavailable."""
+
+        def ask(v1: Any) -> News:
+            before = _plain(v1.subscriptions.retrieve(subscription_id))
+            price = _price(v1, product, currency, product.prices[currency])
+            item = {"id": before["items"]["data"][0]["id"], "price": price}
+            wanted = {
+                "items": [item],
+                "proration_behavior": "create_prorations",
+                "cancel_at_period_end": False,
+            }
+            after = _plain(v1.subscriptions.update(subscription_id, wanted))
+            return stripe_news.of_subscription(after, clock.timestamp())
+
+        return self._ask(ask)
+
+    def cancel(self, subscription_id: str) -> News:
+        """No further charge: it ends with the period that is paid. Raises Unavailable."""
+
+        def ask(v1: Any) -> News:
+            wanted = {"cancel_at_period_end": True}
+            after = _plain(v1.subscriptions.update(subscription_id, wanted))
+            return stripe_news.of_subscription(after, clock.timestamp())
+
+        return self._ask(ask)
+
+    def portal(self, customer_id: str, back: str) -> str:
+        """Where a customer manages cards and invoices. Raises Unavailable."""
+
+        def ask(v1: Any) -> str:
+            wanted = {"customer": customer_id, "return_url": back}
+            return _text(v1.billing_portal.sessions.create(wanted).url)
+
+        return self._ask(ask)
+
+    def read_letter(self, body: bytes, headers: Mapping[str, str]) -> Incoming:
+        """A webhook, if it is signed and of now. Raises Invalid."""
+        secrets = self._settings.stripe_webhook_secrets
+        if not secrets:
+            raise errors.Invalid(  # gateways write again all the same
+                "No secret is set for Stripe's webhook: WHATWORKS_STRIPE_WEBHOOK_SECRET.",
+                code="webhook_not_configured",
+            )
+        header, now = headers.get("Stripe-Signature"), clock.timestamp()
+        if not signatures.is_right_and_fresh(body, header, secrets, now):
+            raise errors.Invalid("The signature is wrong or too old.", code="bad_signature")
+        return _read_letter(body)
+
+    def reread(self, letter_id: str, body: str) -> Incoming:
+        """A kept letter, as it is understood today."""
+        del letter_id  # it is in the letter
+        return _read_letter(body.encode())
+
+    def _ask(self, question: Callable[[Any], T]) -> T:
+        try:
+            return self._line.ask(lambda: question(self._client.v1))
+        except stripe.InvalidRequestError as failure:
+            if failure.code == "resource_missing":
+                raise errors.NotFound("Stripe knows nothing of this.") from failure
+            raise line.refused(NAME) from failure
+        except (stripe.AuthenticationError, stripe.PermissionError) as failure:
+            raise line.refused(NAME) from failure
+        except (
+            stripe.StripeError,
+            msgspec.ValidationError,
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+            IndexError,
+        ) as failure:  # the last ones: JSON of another shape
+            raise line.unavailable(NAME) from failure
+
+
+def _price_data(product: Product, order: Order) -> dict[str, Any]:
+    return {
+        "currency": order.currency.lower(),
+        "unit_amount": order.amount,
+        "product_data": {"name": product.title},
+    }
+
+
+def _price(v1: Any, product: Product, currency: str, amount: int) -> str:
+    """Stripe's price of a subscription, made at its first sale."""
+    name = stripe_news.price_name(product.key, product.plan, currency, amount, product.interval)
+    for found in v1.prices.list({"lookup_keys": [name], "active": True, "limit": 1}).data:
+        return _text(found.id)
+    wanted = {
+        "currency": currency.lower(),
+        "unit_amount": amount,
+        "recurring": {"interval": product.interval},
+        "lookup_key": name,
+        "product_data": {"name": product.title},
+    }
+    return _text(v1.prices.create(wanted, {"idempotency_key": f"price-{name}"}).id)
+
+
+def _intent_of_invoice(v1: Any, invoice_id: str) -> str:
+    payments = v1.invoice_payments.list({"invoice": invoice_id, "limit": 1}).data
+    return _text(_plain(payments[0])["payment"]["payment_intent"])
+
+
+def _read_letter(body: bytes) -> Incoming:
+    try:
+        event = msgspec.json.decode(body)
+        text = body.decode()
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as failure:
+        raise errors.Invalid("The body is not JSON.", code="not_json") from failure
+    if not isinstance(event, dict) or not kinds.name(event.get("id")):
+        raise errors.Invalid("The body is no event of Stripe.", code="not_json")
+    return _incoming(event, text)
+
+
+def _incoming(event: dict[str, Any], text: str) -> Incoming:
+    kind, news = kinds.name(event.get("type")), stripe_news.of_event(event)
+    return Incoming(event["id"], Stripe.name, kind, text, news)
+
+
+def _plain(found: Any) -> dict[str, Any]:
+    """What the SDK gave, as plain values."""
+    plain: dict[str, Any] = found.to_dict(for_json=True)
+    return plain
+
+
+def _text(found: object) -> str:
+    if not isinstance(found, str) or not found:
+        raise TypeError("not text")
+    return found

@@ -1,0 +1,1 @@
+"""From Markdown with front matter to a workflow's steps, every mistake explained. Pure."""

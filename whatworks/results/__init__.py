@@ -1,0 +1,1 @@
+"""What a run brought, the proof of it, and what reviewers said."""

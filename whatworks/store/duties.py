@@ -1,0 +1,141 @@
+"""What the shop still owes: questions to gateways, receipts, alerts, coupons to give back.
+
+Each is claimed by the statement that finds it, so that of several processes one does it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import bindparam, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from whatworks import clock, db
+from whatworks.models import CouponUse, IdempotencyKey
+from whatworks.models import Order as Row
+from whatworks.store import coupons, orders
+from whatworks.store.orders import Order
+
+SOON: Final = 900.0  # between two questions about the same young order
+PATIENT: Final = 60.0  # paid and not granted for longer is alarming
+DAY: Final = 86_400.0
+WATCHED: Final = 7 * DAY  # a bank may agree days after it refused
+
+_WAITING: Final = or_(Row.status.in_(orders.OPEN), Row.held == "no_subscription")
+_OPEN: Final = db.Query(
+    orders.COLUMNS.where(
+        _WAITING,
+        Row.gateway_id.is_not(None),
+        Row.created_at > bindparam("since"),
+        Row.created_at < 1e11,
+        Row.id > bindparam("after"),
+    )
+    .order_by(Row.id)
+    .limit(bindparam("limit"))
+)
+_DUE: Final = db.Query(
+    orders.COLUMNS.where(_WAITING, Row.next_check_at <= bindparam("now"))
+    .order_by(Row.next_check_at)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+)
+_NEXT: Final = db.Query(
+    update(Row)
+    .where(Row.id == bindparam("the_id"))
+    .values(next_check_at=bindparam("next_check_at"))
+)
+# `held_at` and `paid_at` are by the gateway's clock, which may run late but not ahead.
+_ALERT: Final = db.Query(
+    update(Row)
+    .where(
+        or_(Row.held.is_not(None), Row.status == "paid"),
+        Row.alerted_at.is_(None),
+        func.coalesce(Row.held_at, Row.paid_at) < bindparam("before"),
+    )
+    .values(alerted_at=bindparam("now"))
+    .returning(Row.id)
+)
+_SEND: Final = (
+    update(Row)
+    .where(Row.status == "fulfilled", Row.email.is_not(None), Row.receipt_sent_at.is_(None))
+    .values(receipt_sent_at=bindparam("now"))
+    .returning(Row.id)
+)
+_SEND_ALL: Final = db.Query(_SEND)
+_SEND_ONE: Final = db.Query(_SEND.where(Row.id == bindparam("the_id")))
+_ROUND: Final = db.Query(  # forgotten with the idempotency keys
+    insert(IdempotencyKey)
+    .values(
+        user_id="reconcile",
+        key_hash=bindparam("key_hash"),
+        request_hash="",
+        status=None,
+        answer=None,
+        created_at=bindparam("created_at"),
+    )
+    .on_conflict_do_nothing()
+)
+_UNPAID: Final = db.Query(
+    select(CouponUse.code, CouponUse.order_id)
+    .join(Row, Row.id == CouponUse.order_id)
+    .where(
+        CouponUse.released_at.is_(None),
+        CouponUse.at < bindparam("before"),
+        Row.status.in_(orders.OPEN),
+    )
+    .limit(500)
+)
+
+
+def list_open(session: db.Session, after: str = "", limit: int = 200) -> list[Order]:
+    """Orders of the last days that a gateway may have taken money for; page on by id."""
+    since = clock.timestamp() - WATCHED
+    rows = session.all(_OPEN, since=since, after=after, limit=limit)
+    return [orders.from_row(row) for row in rows]
+
+
+def claim_checks(session: db.Session, limit: int = 50) -> list[Order]:
+    """Orders to ask about now. The older one is, the later its next turn; after days, never."""
+    now = clock.timestamp()
+    due = [orders.from_row(row) for row in session.all(_DUE, now=now, limit=limit)]
+    for order in due:
+        age = now - (order.created_at or 0.0)
+        turn = now + max(SOON, age / 4) if age < WATCHED else None
+        session.run(_NEXT, the_id=order.id, next_check_at=turn)
+    return due
+
+
+def check_soon(session: db.Session, order_id: str) -> None:
+    """Ask about this order at the next turn."""
+    session.run(_NEXT, the_id=order_id, next_check_at=clock.timestamp())
+
+
+def claim_round(session: db.Session, number: int) -> bool:
+    """Whether the caller is the one who does this round; of several processes one is."""
+    return bool(session.run(_ROUND, key_hash=f"round {number}", created_at=clock.timestamp()))
+
+
+def claim_alerts(session: db.Session) -> list[Order]:
+    """Orders with money and nothing given for a minute, of which nobody was told yet."""
+    now = clock.timestamp()
+    return _each(session, session.all(_ALERT, before=now - PATIENT, now=now))
+
+
+def claim_receipts(session: db.Session) -> list[Order]:
+    """Fulfilled orders whose buyers have no receipt yet."""
+    return _each(session, session.all(_SEND_ALL, now=clock.timestamp()))
+
+
+def claim_receipt(session: db.Session, order_id: str) -> bool:
+    """Whether this order's receipt is still to be sent, by whoever asks."""
+    return bool(session.all(_SEND_ONE, now=clock.timestamp(), the_id=order_id))
+
+
+def release_coupons(session: db.Session) -> int:
+    """Give back the uses of orders that nobody paid; returns how many."""
+    unpaid = session.all(_UNPAID, before=clock.timestamp() - coupons.HOLD)
+    return sum(coupons.release(session, row.code, row.order_id) for row in unpaid)
+
+
+def _each(session: db.Session, rows: list[Any]) -> list[Order]:
+    return [orders.get(session, row.id) for row in rows]

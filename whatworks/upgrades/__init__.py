@@ -1,0 +1,1 @@
+"""The tables' way through time, and old data that cannot be used."""
