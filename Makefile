@@ -8,6 +8,8 @@ PYTHON := $(VENV)/bin/python
 JOBS ?= 2
 # Tests start many processes of the program; each would compile it anew where nothing may be kept.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest
+# Hundreds of small databases are made and thrown away: in memory, where there is plenty.
+ROOMY := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 { print "/dev/shm" }')
 LIGHTHOUSE := .venv-lighthouse
 
 .DEFAULT_GOAL := help
@@ -28,7 +30,7 @@ demo: setup ## Serve a separate database full of invented people
 	@exec $(VENV)/bin/whatworks demo --serve
 
 test: setup-dev ## Run the tests on SQLite and PostgreSQL
-	$(PYTEST) -q -n $(JOBS) --dist worksteal -m "not drill"
+	$(if $(ROOMY),TMPDIR=$(ROOMY)) $(PYTEST) -q -n $(JOBS) --dist worksteal -m "not drill"
 
 drills: setup-dev ## Run the long drills (kills, full disks, races), and what is drawn by chance
 	$(PYTEST) -q -m "drill or hypothesis" --hypothesis-profile surprise

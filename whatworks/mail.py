@@ -35,11 +35,13 @@ class Outbox:
         self.folder = folder
 
     def deliver(self, message: EmailMessage) -> None:
-        """Write `<id>.eml`, readable by its owner only."""
+        """Write `<id>.eml`, readable by its owner only; it is there whole, or not at all."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = self.folder / f"{clock.new_id()}.eml"
-        path.touch(mode=0o600)
-        path.write_bytes(message.as_bytes())
+        draft = path.with_suffix(".part")
+        draft.touch(mode=0o600)
+        draft.write_bytes(message.as_bytes())
+        draft.rename(path)
 
 
 class Smtp:

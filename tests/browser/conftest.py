@@ -24,10 +24,13 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-CHROMIUM: Final = (
-    os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+# The shell without a screen first: the same pages, a third faster.
+NAMES: Final = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+CHROMIUM: Final = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+REMEDY: Final = (
+    "Chromium is missing: apt-get install chromium-headless-shell (or chromium),"
+    " or name one in CHROMIUM"
 )
-REMEDY: Final = "Chromium is missing: apt-get install chromium, or name one in CHROMIUM"
 FLAGS: Final = (
     "--no-sandbox",
     "--disable-gpu",

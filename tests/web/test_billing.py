@@ -169,13 +169,13 @@ def pro_workflow(till: Till) -> str:
 
 def test_what_is_used_is_counted_by_the_month(till: Till) -> None:
     asha = people.sign_up(till.app)
-    with time_machine.travel(datetime(2026, 12, 31, 23, 59, tzinfo=UTC)):
+    with time_machine.travel(datetime(2025, 12, 31, 23, 59, tzinfo=UTC)):
         for _ in range(2):
             till.database.write(usage.record, asha.user_id, "exports")
         used = till.database.read(usage.used, asha.user_id)
         assert (used.exports, used.api_calls) == (2, 0)
-        assert datetime.fromtimestamp(used.resets_at, UTC) == datetime(2027, 1, 1, tzinfo=UTC)
-    with time_machine.travel(datetime(2027, 1, 1, tzinfo=UTC)):
+        assert datetime.fromtimestamp(used.resets_at, UTC) == datetime(2026, 1, 1, tzinfo=UTC)
+    with time_machine.travel(datetime(2026, 1, 1, tzinfo=UTC)):
         assert till.database.read(usage.used, asha.user_id).exports == 0
     asha.start()
     now = told(asha)
