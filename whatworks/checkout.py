@@ -28,7 +28,7 @@ from whatworks.store import (
     settlement,
     subscriptions,
 )
-from whatworks.store.inbox import Letter, News
+from whatworks.store.inbox import Incoming, Letter, News
 from whatworks.store.ordering import Attempt, Buyer, Draft
 from whatworks.store.orders import Order
 from whatworks.store.products import Product
@@ -36,6 +36,7 @@ from whatworks.store.subscriptions import Subscription
 
 logger = logging.getLogger(__name__)
 FREE: Final = "free"  # the payment of an order with nothing to pay
+REFUSED: Final = "refund_refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +213,11 @@ def _apply(session: db.Session, news: list[News], source: str) -> list[tuple[str
 
 def receive(shop: Shop, gateway: str, body: bytes, headers: Mapping[str, str]) -> Letter:
     """A webhook: its signature, then its one effect. Raises Invalid."""
-    incoming = shop.readers[gateway].read_letter(body, headers)
+    return keep(shop, shop.readers[gateway].read_letter(body, headers))
+
+
+def keep(shop: Shop, incoming: Incoming) -> Letter:
+    """Keep a letter that is known to be the gateway's; it has one effect, however often it came."""
     letter = shop.database.write(inbox.receive, incoming)
     if letter.order_id:
         settled(shop, letter.order_id)
@@ -259,10 +264,25 @@ def refund(
     if gateway is None:
         raise ordering.no_gateway(order.gateway)
     for one in paid:
-        apply(shop, gateway.refund(order, one), "operator")
-    after = shop.database.read(orders.get, order.id)
-    _tell_of_refund(shop, order, after)
-    return after
+        _send_back(shop, gateway, order, one)
+    return settled(shop, order.id)
+
+
+def _send_back(shop: Shop, gateway: Razorpay | Stripe, order: Order, payment_id: str) -> None:
+    """Send one payment back, once.
+
+    A gateway gives the same answer to the same key. So the key stays as long as it is not known
+    what became of the last try, and is another one after a try that was refused.
+    """
+    events = shop.database.read(orders.list_events, order.id)
+    refusals = sum(e.kind == REFUSED and e.reference == payment_id for e in events)
+    try:
+        news = gateway.refund(order, payment_id, f"refund-{payment_id}-{refusals}")
+    except errors.Unavailable as failure:
+        if failure.code == REFUSED:
+            shop.database.write(orders.note, order.id, REFUSED, "system", reference=payment_id)
+        raise
+    apply(shop, news, "operator")
 
 
 def _payments(shop: Shop, order: Order) -> list[str]:
@@ -316,17 +336,22 @@ def _not_subscribed() -> errors.Conflict:
 
 
 def settled(shop: Shop, order_id: str) -> Order:
-    """An order after something happened to it; its buyer is told once that it is ready."""
+    """An order after something happened to it; its buyer is told, once, what they wait for."""
     order = shop.database.read(orders.get, order_id)
     tell(shop, order)
     return order
 
 
 def tell(shop: Shop, order: Order) -> None:
-    """Mail the receipt of a fulfilled order, once."""
+    """Mail the receipt of a fulfilled order, once; and of money that goes back, once."""
+    if order.email is None:
+        return
     is_due = order.status == "fulfilled" and order.receipt_sent_at is None
-    if is_due and order.email is not None and shop.database.write(duties.claim_receipt, order.id):
+    if is_due and shop.database.write(duties.claim_receipt, order.id):
         send_receipt(shop, order)
+    facts = shop.database.read(orders.list_facts, order.id)
+    if ledger.untold(facts) and shop.database.write(duties.claim_refund, order.id):
+        _send_refund(shop, order, ledger.given_back(order.amount, facts))
 
 
 def send_receipt(shop: Shop, order: Order) -> None:
@@ -339,12 +364,12 @@ def send_receipt(shop: Shop, order: Order) -> None:
         shop.mailer.send(order.email, subject, text)
 
 
-def _tell_of_refund(shop: Shop, before: Order, after: Order) -> None:
-    """Mail the buyer that money goes back, unless that had been so before."""
-    if after.email and (before.status, before.held) != (after.status, after.held):
-        product = shop.products.find(after.product)
-        subject, text = receipts.compose_refund(after, product, shop.settings.address)
-        shop.mailer.send(after.email, subject, text)
+def _send_refund(shop: Shop, order: Order, given_back: int) -> None:
+    """Mail that money goes back: all of it, a part of the price, or a payment too many."""
+    if order.email:
+        product = shop.products.find(order.product)
+        subject, text = receipts.compose_refund(order, product, given_back, shop.settings.address)
+        shop.mailer.send(order.email, subject, text)
 
 
 def send_alert(shop: Shop, order: Order) -> None:

@@ -47,7 +47,8 @@ def run(shop: Shop) -> Report:
         after = batch[-1].id
     _recent(shop, report)
     _renewals(shop, report)
-    shop.database.write(inbox.retry)
+    for order_id in shop.database.write(inbox.retry):
+        checkout.settled(shop, order_id)
     sweep(shop)
     return report
 
@@ -93,9 +94,12 @@ def _recent(shop: Shop, report: Report) -> None:
     since = clock.timestamp() - SINCE
     if shop.razorpay is not None and not report.is_silent("razorpay"):
         try:
-            checkout.apply(shop, shop.razorpay.recent(since), "reconcile")
+            told = checkout.apply(shop, shop.razorpay.recent(since), "reconcile")
         except errors.Unavailable:
             report.hear("razorpay", answered=False)
+            told = []
+        for order_id in {order_id for _, order_id in told if order_id}:
+            checkout.settled(shop, order_id)
     if shop.stripe is not None and not report.is_silent("stripe"):
         try:
             letters = shop.stripe.recent(since)
@@ -103,7 +107,7 @@ def _recent(shop: Shop, report: Report) -> None:
             report.hear("stripe", answered=False)
             return
         for incoming in letters:
-            shop.database.write(inbox.receive, incoming)
+            checkout.keep(shop, incoming)
 
 
 def _renewals(shop: Shop, report: Report) -> None:

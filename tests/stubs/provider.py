@@ -19,13 +19,14 @@ Answer = tuple[int, object]
 
 @dataclass
 class Switches:
-    """What goes wrong: five of answers, the others of letters on their way."""
+    """What goes wrong: six of answers, the others of letters on their way."""
 
     hang: bool = False
     drip: bool = False
     error: bool = False
     garble: bool = False
     lose_answer: bool = False  # it is done, and nobody hears of it
+    no_refunds: str = ""  # refuse: an error; fail: answered as failed; lose: done, and unheard
     duplicate: int = 1
     shuffle: bool = False
     corrupt: bool = False
@@ -161,7 +162,8 @@ class _Handler(BaseHTTPRequestHandler):
             status, found = provider.answer(self.command, split.path, query, body, headers)
         except Failed as failed:
             status, found = failed.status, failed.body
-        if bad.lose_answer:
+        is_lost = bad.no_refunds == "lose" and "refund" in split.path
+        if bad.lose_answer or is_lost:
             self.close_connection = True
         else:
             self.reply(status, found)

@@ -30,7 +30,7 @@ class RazorpayStub(Provider):
     def __init__(self, port: int = 0) -> None:
         self.orders: dict[str, dict[str, Any]] = {}
         self.payments: dict[str, dict[str, Any]] = {}
-        self.answered: dict[str, object] = {}  # by the key of a refund
+        self.answered: dict[str, object] = {}  # by the key of a refund, refusals as well
         self.refunds: list[dict[str, Any]] = []
         self.disputes: dict[str, dict[str, Any]] = {}
         self.settings = {"razorpay_key_id": KEY_ID, "razorpay_key_secret": KEY_SECRET}
@@ -174,8 +174,13 @@ class RazorpayStub(Provider):
         with self.lock:
             key = headers.get("X-Refund-Idempotency", "")
             if key not in self.answered or not key:
-                self.answered[key] = self._api(method, path, query, data)
-            return 200, self.answered[key]
+                try:
+                    self.answered[key] = self._api(method, path, query, data)
+                except Failed as failed:
+                    self.answered[key] = failed
+            if isinstance(found := self.answered[key], Failed):
+                raise found
+            return 200, found
 
     def _api(self, method: str, path: str, query: dict[str, str], data: dict[str, Any]) -> object:
         if (method, path) == ("POST", "/v1/orders"):
@@ -221,6 +226,10 @@ class RazorpayStub(Provider):
                 raise _bad(400, "This payment cannot be captured")
             self.capture(payment_id)
         elif what == "/refund":
+            if self.switches.no_refunds == "refuse":
+                raise _bad(400, "Your account does not have enough balance")
+            if self.switches.no_refunds == "fail":
+                return {"id": self.new_id("rfnd"), "status": "failed", "amount": data["amount"]}
             if data["amount"] > payment["amount"] - payment["amount_refunded"]:
                 raise _bad(400, "The total refund amount is greater than the refund payment amount")
             return self.give_back(payment_id, data["amount"])

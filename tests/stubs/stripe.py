@@ -29,7 +29,7 @@ class StripeStub(Provider):
         self.customers: dict[str, dict[str, Any]] = {}
         self.events: list[dict[str, Any]] = []
         self.refunds: list[dict[str, Any]] = []
-        self._kept: dict[str, tuple[str, Answer | None]] = {}
+        self._kept: dict[str, tuple[str, Answer | Failed | None]] = {}
         self.settings = {
             "stripe_secret_key": SECRET_KEY,
             "stripe_webhook_secret": WEBHOOK_SECRET,
@@ -192,10 +192,16 @@ class StripeStub(Provider):
                     )
                 if answer is None:
                     raise Failed(409, {"error": {"code": "idempotency_key_in_use", "message": ""}})
+                if isinstance(answer, Failed):
+                    raise answer
                 return answer
             self._kept[key] = request, None
         with self.lock:
-            found: Answer = 200, self._api("POST", path, form)
+            try:
+                found: Answer = 200, self._api("POST", path, form)
+            except Failed as failed:
+                self._kept[key] = request, failed
+                raise
             self._kept[key] = request, found
         return found
 
@@ -204,7 +210,7 @@ class StripeStub(Provider):
             ("POST", "/v1/checkout/sessions"): self._create,
             ("GET", "/v1/prices"): self._find_prices,
             ("POST", "/v1/prices"): self._price,
-            ("POST", "/v1/refunds"): lambda form: self.give_back(form["payment_intent"]),
+            ("POST", "/v1/refunds"): self._refund,
             ("GET", "/v1/events"): self._events,
             ("GET", "/v1/invoice_payments"): self._payments_of,
             ("POST", "/v1/billing_portal/sessions"): self._portal,
@@ -213,6 +219,8 @@ class StripeStub(Provider):
             return door(form)
         if found := re.fullmatch(r"/v1/checkout/sessions/(\w+)", path):
             return self._session(found[1])
+        if found := re.fullmatch(r"/v1/payment_intents/(\w+)", path):
+            return {"id": found[1], "latest_charge": self.charges[found[1]]}
         if found := re.fullmatch(r"/v1/subscriptions/(\w+)", path):
             return self._subscription(method, found[1], form)
         raise _bad(404, "", f"Unrecognized request URL {path}")
@@ -224,6 +232,13 @@ class StripeStub(Provider):
     def _payments_of(self, form: dict[str, Any]) -> dict[str, Any]:
         intent = self.invoices[form["invoice"]]
         return _list([{"payment": {"type": "payment_intent", "payment_intent": intent}}])
+
+    def _refund(self, form: dict[str, Any]) -> dict[str, Any]:
+        if self.switches.no_refunds == "refuse":
+            raise _bad(400, "balance_insufficient", "Insufficient funds in your account.")
+        if self.switches.no_refunds == "fail":
+            return {"id": self.new_id("re"), "object": "refund", "status": "failed"}
+        return self.give_back(form["payment_intent"])
 
     def _portal(self, form: dict[str, Any]) -> dict[str, Any]:
         return {"id": "bps_1", "url": f"{self.url}/portal/{form['customer']}"}

@@ -14,7 +14,7 @@ from tests.conftest import Figure
 from tests.tills import Till
 from whatworks import checkout, clock, errors, reconcile
 from whatworks.cli import main
-from whatworks.store import duties, entitlements, inbox, orders
+from whatworks.store import duties, entitlements, inbox, ledger, orders, settlement
 
 
 def mails(till: Till) -> list[str]:
@@ -183,6 +183,19 @@ def test_letters_that_missed_each_other_are_brought_together(till: Till) -> None
     till.receive("stripe", *fact)
     assert till.find(made["order_id"]).status == "disputed"
     assert till.database.read(inbox.list_, only_unhandled=True) == []
+
+
+def test_letters_about_others_payments_keep_none_of_ours_waiting(till: Till) -> None:
+    till.stripe.tell("payment_intent.payment_failed", {"id": "pi_of_another_shop"})
+    made = till.checkout()
+    intent = till.stripe.pay(made["session_id"])["payment_intent"]
+    till.stripe.letters = [one for one in till.stripe.letters if "session" not in one["type"]]
+    till.stripe.dispute(intent)
+    till.deliver()
+    paid = ledger.paid(intent, clock.timestamp(), 49_900, "INR")
+    till.database.write(settlement.record, made["order_id"], [paid], "reconcile")
+    assert till.database.write(inbox.retry, limit=1) == [made["order_id"]]
+    assert till.find(made["order_id"]).status == "disputed"
 
 
 def test_old_orders_are_left_alone(till: Till) -> None:

@@ -68,6 +68,14 @@ def unavailable(name: str) -> errors.Unavailable:
     )
 
 
+def not_sent_back(name: str) -> errors.Unavailable:
+    """The provider answered, and will not send this money back; asked again, it may."""
+    return errors.Unavailable(
+        f"{name} refused to send this money back, and none went. Look at the payment there.",
+        code="refund_refused",
+    )
+
+
 def refused(name: str) -> errors.Unavailable:
     """The provider answered, and will not do it."""
     return errors.Unavailable(

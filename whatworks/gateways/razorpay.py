@@ -165,8 +165,11 @@ class Razorpay:
 
         return self._ask(ask)
 
-    def refund(self, order: Order, payment_id: str) -> list[News]:
-        """Send a payment's money back, once; returns what became of it. Raises Unavailable."""
+    def refund(self, order: Order, payment_id: str, key: str) -> list[News]:
+        """Send what is left of a payment back; returns what became of it. Raises Unavailable.
+
+        The same key is the same refund.
+        """
 
         def ask(client: Any) -> list[News]:
             before = msgspec.convert(
@@ -174,12 +177,7 @@ class Razorpay:
             )
             left = before.amount - (before.amount_refunded or 0)
             if left > 0:
-                client.payment.refund(
-                    payment_id,
-                    {"amount": left, "notes": {"order": order.id}},
-                    headers={"X-Refund-Idempotency": f"refund-{payment_id}"},
-                    timeout=line.SOCKET,
-                )
+                _send_back(client, payment_id, {"amount": left, "notes": {"order": order.id}}, key)
             after = client.payment.fetch(payment_id, timeout=line.SOCKET)
             return [_news(msgspec.convert(after, _Payment))]
 
@@ -239,6 +237,16 @@ class Razorpay:
             AttributeError,
         ) as failure:  # the last four: JSON of another shape
             raise line.unavailable(NAME) from failure
+
+
+def _send_back(client: Any, payment_id: str, wanted: dict[str, Any], key: str) -> None:
+    known_by = {"X-Refund-Idempotency": key}
+    try:
+        made = client.payment.refund(payment_id, wanted, headers=known_by, timeout=line.SOCKET)
+    except razorpay.errors.BadRequestError as failure:
+        raise line.not_sent_back(NAME) from failure
+    if made["status"] == "failed":
+        raise line.not_sent_back(NAME)
 
 
 def _incoming(

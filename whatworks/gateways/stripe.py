@@ -107,26 +107,23 @@ class Stripe:
 
         return self._ask(ask)
 
-    def refund(self, order: Order, payment_id: str) -> list[News]:
-        """Send an order's money back, once, and end its subscription. Raises Unavailable."""
+    def refund(self, order: Order, payment_id: str, key: str) -> list[News]:
+        """Send what is left of an order's money back, and end its subscription.
+
+        The same key is the same refund. Raises Unavailable.
+        """
 
         def ask(v1: Any) -> list[News]:
             session = _plain(
                 v1.checkout.sessions.retrieve(order.gateway_id, {"expand": ["subscription"]})
             )
-            intent = payment_id
-            if subscription := session.get("subscription"):
-                intent = _intent_of_invoice(v1, payment_id)
-                if subscription["status"] != "canceled":
-                    v1.subscriptions.cancel(subscription["id"])
-            key = {"idempotency_key": f"refund-{order.id}"}
-            back = {"payment_intent": intent, "metadata": {"order": order.id}}
-            refund = _plain(v1.refunds.create(back, key))
-            told = stripe_news.of_refund(refund, order.id, payment_id, clock.timestamp())
-            if not subscription:
-                return [told]
-            ended = _plain(v1.subscriptions.retrieve(subscription["id"]))
-            return [told, stripe_news.of_subscription(ended, clock.timestamp())]
+            subscription = session.get("subscription")
+            intent = _intent_of_invoice(v1, payment_id) if subscription else payment_id
+            if stripe_news.is_left(_charged(v1, intent)):
+                _send_back(v1, {"payment_intent": intent, "metadata": {"order": order.id}}, key)
+            now, charged = clock.timestamp(), _charged(v1, intent)
+            told = stripe_news.of_refunds(charged, order.id, payment_id, now)
+            return [told, *_ended(v1, subscription)]
 
         return self._ask(ask)
 
@@ -226,6 +223,30 @@ def _price(v1: Any, product: Product, currency: str, amount: int) -> str:
         "product_data": {"name": product.title},
     }
     return _text(v1.prices.create(wanted, {"idempotency_key": f"price-{name}"}).id)
+
+
+def _charged(v1: Any, intent: str) -> dict[str, Any]:
+    """A payment with what was charged, and what of that has gone back."""
+    return _plain(v1.payment_intents.retrieve(intent, {"expand": ["latest_charge"]}))
+
+
+def _send_back(v1: Any, wanted: dict[str, Any], key: str) -> None:
+    try:
+        made = _plain(v1.refunds.create(wanted, {"idempotency_key": key}))
+    except (stripe.InvalidRequestError, stripe.CardError) as failure:
+        raise line.not_sent_back(NAME) from failure
+    if made["status"] in ("failed", "canceled"):
+        raise line.not_sent_back(NAME)
+
+
+def _ended(v1: Any, subscription: dict[str, Any] | None) -> list[News]:
+    """A subscription whose money went back, ended if it was not; nothing when there is none."""
+    if subscription is None:
+        return []
+    if subscription["status"] != "canceled":
+        v1.subscriptions.cancel(subscription["id"])
+    after = _plain(v1.subscriptions.retrieve(subscription["id"]))
+    return [stripe_news.of_subscription(after, clock.timestamp())]
 
 
 def _intent_of_invoice(v1: Any, invoice_id: str) -> str:

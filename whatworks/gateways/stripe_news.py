@@ -24,6 +24,7 @@ Meta = dict[str, kinds.Name]
 
 class _Charge(msgspec.Struct):
     id: kinds.Name
+    amount: kinds.Amount = 0
     amount_refunded: kinds.Amount = 0
     currency: kinds.Name = ""
 
@@ -105,11 +106,8 @@ class _Dispute(msgspec.Struct):
     charge: kinds.Name | None = None
 
 
-class _Refund(msgspec.Struct):
-    id: kinds.Name
-    amount: kinds.Amount
-    currency: kinds.Name
-    status: kinds.Name | None = None
+class _Charged(msgspec.Struct):
+    latest_charge: _Charge
 
 
 def of_event(event: dict[str, Any]) -> News | None:
@@ -148,12 +146,16 @@ def of_subscription(found: dict[str, Any], now: float) -> News:
     return _told(msgspec.convert(found, _Subscription), now, "asked")
 
 
-def of_refund(found: dict[str, Any], order_id: str, payment_id: str, now: float) -> News:
-    """A refund that was asked for; one that failed says nothing."""
-    refund = msgspec.convert(found, _Refund)
-    if refund.status in ("failed", "canceled"):
-        return News()
-    fact = ledger.refunded(payment_id, now, refund.amount, refund.currency.upper())
+def is_left(found: dict[str, Any]) -> bool:
+    """Whether anything of a payment has not gone back yet."""
+    charge = msgspec.convert(found, _Charged).latest_charge
+    return charge.amount_refunded < charge.amount
+
+
+def of_refunds(found: dict[str, Any], order_id: str, payment_id: str, now: float) -> News:
+    """What of a payment has gone back by now, whoever sent it."""
+    charge = msgspec.convert(found, _Charged).latest_charge
+    fact = ledger.refunded(payment_id, now, charge.amount_refunded, charge.currency.upper())
     return News(orders=(order_id,), payment_id=payment_id, facts=(fact,))
 
 

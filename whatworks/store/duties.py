@@ -13,7 +13,8 @@ from sqlalchemy.dialects.postgresql import insert
 from whatworks import clock, db
 from whatworks.models import CouponUse, IdempotencyKey
 from whatworks.models import Order as Row
-from whatworks.store import coupons, orders
+from whatworks.store import coupons, ledger, orders
+from whatworks.store.ledger import Fact
 from whatworks.store.orders import Order
 
 SOON: Final = 900.0  # between two questions about the same young order
@@ -129,6 +130,20 @@ def claim_receipts(session: db.Session) -> list[Order]:
 def claim_receipt(session: db.Session, order_id: str) -> bool:
     """Whether this order's receipt is still to be sent, by whoever asks."""
     return bool(session.all(_SEND_ONE, now=clock.timestamp(), the_id=order_id))
+
+
+def claim_refund(session: db.Session, order_id: str) -> bool:
+    """Whether money went back of which the buyer is still to be told, by whoever asks.
+
+    What was told is a line of the order's history, with how much it was in all: the same refund
+    told again, or an earlier part of it that comes late, is no news.
+    """
+    order = orders.get_locked(session, order_id)
+    gone = ledger.untold(orders.list_facts(session, order.id))
+    if gone and order.email:
+        told = Fact("refund_told", f"refund_told:{gone}", clock.timestamp(), amount=gone)
+        orders.append(session, order.id, told, "system")
+    return bool(gone and order.email)
 
 
 def release_coupons(session: db.Session) -> int:

@@ -93,7 +93,7 @@ _WAITING: Final = db.Query(
 _STILL_WAITING: Final = db.Query(
     select(Webhook.id, Webhook.facts)
     .where(Webhook.handled_at.is_(None), Webhook.result == "waiting")
-    .order_by(Webhook.received_at)
+    .order_by(Webhook.received_at.desc())  # of others' payments it is told as well, for good
     .limit(bindparam("limit"))
 )
 
@@ -148,14 +148,14 @@ def apply(session: db.Session, news: News, source: str) -> tuple[str, str | None
     return ("held" if order.held else "applied"), order.id
 
 
-def retry(session: db.Session, limit: int = 500) -> int:
-    """Let letters take effect that wait for an order we know by now; returns how many did."""
-    done = 0
+def retry(session: db.Session, limit: int = 500) -> list[str]:
+    """Let letters take effect that wait for an order we know by now; returns their orders."""
+    done = []
     for row in session.all(_STILL_WAITING, limit=limit):
         result, order_id = apply(session, msgspec.json.decode(row.facts, type=News), "reconcile")
         if result != "waiting":
             _set(session, row.id, result, order_id)
-            done += 1
+            done += [order_id] if order_id else []
     return done
 
 

@@ -181,12 +181,30 @@ def is_awaited(facts: Iterable[Fact]) -> bool:
 
 def given_back(amount: int, facts: Iterable[Fact]) -> int:
     """How much of an order's price has gone back; a payment too many is no part of it."""
-    came, went = defaultdict[str, int](int), defaultdict[str, int](int)
+    known = tuple(facts)
+    return max(0, sent_back(known) - max(0, _total("paid", known) - amount))
+
+
+def sent_back(facts: Iterable[Fact]) -> int:
+    """How much money has gone back in all, of whatever payment."""
+    return _total("refunded", facts)
+
+
+def untold(facts: Iterable[Fact]) -> int:
+    """How much has gone back in all, if that is more than the buyer was told of; else 0."""
+    known = tuple(facts)
+    gone = sent_back(known)
+    told = max((fact.amount or 0 for fact in known if fact.kind == "refund_told"), default=0)
+    return gone if gone > told else 0
+
+
+def _total(kind: str, facts: Iterable[Fact]) -> int:
+    """What is told of each payment grows; the most counts."""
+    most = defaultdict[str, int](int)
     for fact in facts:
-        if fact.kind in ("paid", "refunded"):
-            sums = came if fact.kind == "paid" else went
-            sums[fact.payment_id] = max(sums[fact.payment_id], fact.amount or 0)
-    return max(0, sum(went.values()) - max(0, sum(came.values()) - amount))
+        if fact.kind == kind:
+            most[fact.payment_id] = max(most[fact.payment_id], fact.amount or 0)
+    return sum(most.values())
 
 
 # ---- subscriptions ---------------------------------------------------------------------------

@@ -115,6 +115,7 @@ COLUMNS: Final = select(
 )
 BY_ID: Final = COLUMNS.where(Row.id == bindparam("id"))
 _GET: Final = db.Query(BY_ID)
+_LOCK: Final = db.Query(BY_ID.with_for_update())
 _BY_GATEWAY_ID: Final = db.Query(COLUMNS.where(Row.gateway_id == bindparam("id")))
 _OF_PAYMENT: Final = db.Query(
     select(OrderEvent.order_id).where(OrderEvent.payment_id == bindparam("payment_id")).limit(1)
@@ -157,6 +158,14 @@ def get(session: db.Session, order_id: str) -> Order:
     if found is None:
         raise not_found()
     return found
+
+
+def get_locked(session: db.Session, order_id: str) -> Order:
+    """An order by its own id, which nobody else changes until the commit. Raises NotFound."""
+    row = session.first(_LOCK, id=order_id)
+    if row is None:
+        raise not_found()
+    return from_row(row)
 
 
 def find(session: db.Session, order_id: str) -> Order | None:

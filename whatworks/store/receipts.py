@@ -44,11 +44,18 @@ def compose(
     return f"{title}: your receipt and your download", text
 
 
-def compose_refund(order: Order, product: Product | None, address: str) -> tuple[str, str]:
-    """Subject and text for the buyer whose money goes back, all of it or a payment too many."""
+def compose_refund(
+    order: Order, product: Product | None, given_back: int, address: str
+) -> tuple[str, str]:
+    """Subject and text for the buyer whose money goes back: all of it, a part of the price, or,
+    when nothing of the price was given back, a payment too many.
+    """
     title = product.title if product else order.product
     text = _mails.get_template("refund.txt").render(
-        order=order, title=title, page=f"{address}/order/{order.id}"
+        order=order,
+        title=title,
+        part=money.text(given_back, order.currency) if given_back else "",
+        page=f"{address}/order/{order.id}",
     )
     return f"{title}: your money is on its way back", text
 

@@ -22,7 +22,6 @@ from whatworks.store.ledger import Fact, Standing
 from whatworks.store.orders import Order
 
 DAY: Final = 86_400.0
-_LOCK: Final = db.Query(orders.BY_ID.with_for_update())
 _SET: Final = db.Query(
     update(Row)
     .where(Row.id == bindparam("the_id"))
@@ -60,10 +59,7 @@ def record(
 
     `email` is the payer's, for an order that has no address yet. Raises NotFound.
     """
-    row = session.first(_LOCK, id=order_id)
-    if row is None:
-        raise orders.not_found()
-    order = orders.from_row(row)
+    order = orders.get_locked(session, order_id)
     if email and order.holder is None:
         session.run(_SET_EMAIL, the_id=order.id, email=email)
         order = replace(order, email=email)
@@ -77,10 +73,7 @@ def record(
 
 def assign(session: db.Session, order_id: str, email: str, actor_id: str | None) -> Order:
     """Give an order to another address, which had been mistyped; what it gives goes along."""
-    row = session.first(_LOCK, id=order_id)
-    if row is None:
-        raise orders.not_found()
-    order = orders.from_row(row)
+    order = orders.get_locked(session, order_id)
     session.run(_ASSIGN, the_id=order.id, email=email)
     orders.note(session, order.id, "assigned", "operator", actor_id=actor_id)
     return settle(session, replace(order, email=email, user_id=None))
