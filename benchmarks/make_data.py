@@ -1,7 +1,8 @@
 """Fills a database with people, executions, events and outcomes, the same for the same seed.
 
-`product` goes through the product's own `migrate`, `catalogue load` and `rebuild`, so its database
-is one the product could have written; `peers` is the schema of the comparison applications.
+`product` goes through the product's own `migrate`, `catalogue load`, `rebuild` and `evidence
+fit`, so its database is one the product could have written; `peers` is the schema of the comparison
+applications.
 A sample of the people can sign in; what a client must know of them is printed as JSON.
 
     python -m benchmarks.make_data product sqlite:////tmp/product.db --executions 100000
@@ -139,13 +140,14 @@ def _sqlite_loader(connection: Any) -> Iterator[Loader]:
 
 
 def fill_product(url: str, executions: int, seed: int = SEED) -> Targets:
-    """Migrate, fill and rebuild a database of the product."""
+    """Migrate and fill a database of the product, and work out its evidence."""
     with tempfile.TemporaryDirectory() as folder:
         environment = {"DATABASE_URL": url, "DATA_DIR": folder}
         run_product("migrate", **environment)
         run_product("catalogue", "load", str(GUIDES), **environment)
         targets = fill_product_rows(url, executions, seed)
         run_product("rebuild", **environment)
+        run_product("evidence", "fit", **environment)  # as a server that has run for a while
     return targets
 
 

@@ -7,6 +7,7 @@ does one after the other (`keep_up`), so that no writer waits for statistics.
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 from collections.abc import Callable, Iterable
@@ -202,6 +203,7 @@ class Press:
     ) -> None:
         self.name, self.levels, self.beliefs = name, levels, beliefs
         self.tried, self.said, self.now = tried, said, now
+        self._whole = functools.cache(functools.partial(reports.votes, said))
 
     def publication(self, level: Level, rate: bool, value: bool) -> Publication:
         """The new row of a level; what is not due stays as it is."""
@@ -267,8 +269,7 @@ class Press:
         some = reports.votes(mine, *unit)
         if some.people < findings.ENOUGH_VALUES:
             return None
-        whole = reports.votes(self.said, *unit)
-        found = values.typical(some, whole, self._spread(*unit))
+        found = values.typical(some, self._whole(*unit), self._spread(*unit))
         if found is None:
             return None
         return _value_of(unit, found, some, mine)

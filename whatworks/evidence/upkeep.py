@@ -10,6 +10,8 @@ import atexit
 import logging
 import secrets
 import threading
+import time
+from collections.abc import Callable
 from typing import Final
 
 from whatworks import db
@@ -19,6 +21,7 @@ from whatworks.evidence.beliefs import Beliefs
 logger = logging.getLogger(__name__)
 FIRST: Final = 10.0
 EVERY: Final = 60.0
+RESTS: Final = 4.0  # after each part, times as long as it took: requests come first
 
 
 def start(database: db.Database, beliefs: Beliefs) -> threading.Event:
@@ -31,13 +34,22 @@ def start(database: db.Database, beliefs: Beliefs) -> threading.Event:
     return stop
 
 
-def run(database: db.Database, beliefs: Beliefs) -> bool:
-    """All of it, once; returns whether there is a new fit."""
+def run(
+    database: db.Database, beliefs: Beliefs, rest: Callable[[float], object] = lambda _: None
+) -> bool:
+    """All of it, once; returns whether there is a new fit.
+
+    `rest` is called after each part with the seconds that it took.
+    """
+    begun = time.monotonic()
     fitted = database.read(fits.is_due)
     if fitted:
         fit(database)
     beliefs.sync(database)
-    publications.keep_up(database, beliefs, beliefs.changed(10**9), largest=10**12)
+    for name in beliefs.changed(10**9):
+        rest(time.monotonic() - begun)
+        begun = time.monotonic()
+        publications.keep_up(database, beliefs, [name], largest=10**12)
     return fitted
 
 
@@ -54,7 +66,7 @@ def _loop(database: db.Database, beliefs: Beliefs, stop: threading.Event) -> Non
     while not stop.wait(pause * chance.uniform(0.9, 1.1)):
         pause = EVERY
         try:
-            run(database, beliefs)
+            run(database, beliefs, lambda seconds: stop.wait(RESTS * seconds))
         except Exception as failure:  # noqa: BLE001 - the next time it may work again
             if not stop.is_set():
                 logger.error("upkeep of evidence failed: %s", type(failure).__name__)

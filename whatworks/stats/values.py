@@ -77,20 +77,19 @@ def votes(people: Ints, values: Floats, verified: Sequence[bool] | Floats) -> Vo
     proven = np.unique(people[sure])
     counted = sure | ~np.isin(people, proven)
     people, values, sure = people[counted], values[counted], sure[counted]
-    logs: list[float] = []
-    weights: list[float] = []
-    nothing, nobodies = 0.0, 0
-    order = np.argsort(people, kind="stable")
-    edges = np.flatnonzero(np.diff(people[order])) + 1
-    for own in np.split(order, edges) if len(order) else []:
-        weight = VERIFIED if sure[own[0]] else 1.0
-        something = values[own][values[own] > 0]
-        if 2 * len(something) <= len(own):
-            nothing, nobodies = nothing + weight, nobodies + 1
-        else:
-            logs.append(float(np.median(np.log(something))))
-            weights.append(weight)
-    return Votes(np.array(logs), np.array(weights), nothing, nobodies)
+    if not len(people):
+        return NO_VOTES
+    order = np.lexsort((values, people))  # of each person, the smallest first
+    people, values, sure = people[order], values[order], sure[order]
+    starts = np.flatnonzero(np.diff(people, prepend=people[0] - 1))
+    ends = np.append(starts[1:], len(people))
+    weights = np.where(sure[starts], VERIFIED, 1.0)
+    above = np.add.reduceat((values > 0).astype(np.int64), starts)
+    some = 2 * above > ends - starts
+    first, last = (ends - above)[some], ends[some] - 1
+    middles = values[(first + last) // 2], values[(first + last + 1) // 2]
+    logs = (np.log(middles[0]) + np.log(middles[1])) / 2
+    return Votes(logs, weights[some], float(weights[~some].sum()), int((~some).sum()))
 
 
 @dataclass(frozen=True, slots=True)
