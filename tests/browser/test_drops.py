@@ -340,6 +340,35 @@ def test_what_is_too_long_is_not_called_saved(phone: BrowserContext, server: Ser
     assert visits.texts(page, server) == ["o" * 10_000]
 
 
+@pytest.mark.parametrize("missing", ["run.js", "outbox.js"])
+def test_the_scripts_do_not_come(
+    phone: BrowserContext, server: Server, count: Count, missing: str
+) -> None:
+    """A file is blocked, or lost on the way: the forms work, and take everything along."""
+    page = visits.start(phone, server)
+    lost = phone.browser.new_context(storage_state=phone.storage_state(), service_workers="block")  # type: ignore[union-attr]
+    lost.route(f"**/{missing}", lambda route: route.abort())
+    plain = lost.new_page()
+    plain.goto(page.url)
+    plain.locator("#step-1 textarea[data-note]").fill("typed without scripts")
+    plain.locator("#step-1 [data-check]").first.check()
+    plain.locator(".now .fails summary").click()
+    plain.locator(".now .fails .choice").nth(1).click()
+    plain.locator(".now .fails textarea").fill("it took a week")
+    visits.judge(plain, "failed")
+    expect(plain.locator(".flash")).to_contain_text("Kept: step 1 failed")
+    found = visits.state(page, server)["steps"][0]
+    assert (found["result"], found["reason"], found["checks"][0]) == ("failed", "too_long", True)
+    plain.locator("#rail a[href='#step-3']").click()  # where its own bar is
+    plain.evaluate("document.getAnimations().forEach((late) => late.finish())")
+    plain.locator("#step-3 textarea[data-note]").fill("a look ahead")
+    plain.locator("#step-3 .by-hand button[value=note]").click()
+    expect(plain.locator(".flash")).to_contain_text("Saved")
+    assert visits.texts(page, server, 3) == ["a look ahead"]
+    count(page, server, ["typed without scripts", "it took a week"])
+    lost.close()
+
+
 def test_without_the_outbox_it_is_lost(browser: Browser, server: Server) -> None:
     """The control: the same drill loses the words when the page has only its forms.
 

@@ -35,7 +35,7 @@ def finish(page: Page, steps: int) -> None:
     """Press "Worked" until the workflow is done."""
     for number in range(1, steps + 1):
         page.locator(f"#step-{number} textarea[data-note]").fill(f"what I did in step {number}")
-        page.locator("#verdict button[value=worked]").click()
+        page.locator(".now .verdict button[value=worked]").click()
     expect(page).to_have_url(re.compile("/outcome/"))
 
 
@@ -61,9 +61,9 @@ def test_the_loop(page: Page, server: Server) -> None:
     page.goto(f"{server.address}/executor/resume_generator")
     page.locator("form[action='/executor/resume_generator'] button").first.click()
     expect(page).to_have_url(re.compile("/executor/[0-9a-f-]{36}"))
-    page.locator("#reasons summary").click()
-    page.locator("#reasons .choice").first.click()
-    page.locator("#reasons button[value=failed]").click()
+    page.locator(".now .fails summary").click()
+    page.locator(".now .fails .choice").first.click()
+    page.locator(".now .fails button[value=failed]").click()
     expect(page.locator("#step-1 .verdict-said")).to_contain_text("Failed so far")
     finish(page, 5)
     outcome = page.url
@@ -107,7 +107,7 @@ def test_nothing_sticks_out_sideways(page: Page, server: Server) -> None:
             assert wide <= width, f"{place} is {wide} px wide at {width}"
     page.goto(f"{server.address}/executor/whatsapp_bot")
     page.locator("form[action='/executor/whatsapp_bot'] button").first.click()
-    box = page.locator("#verdict .go").bounding_box()  # its bar is fixed, so it widens no page
+    box = page.locator(".now .verdict .go").bounding_box()  # its bar is fixed, so it widens no page
     assert box is not None
     assert box["x"] + box["width"] <= 320
 

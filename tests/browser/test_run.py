@@ -104,31 +104,31 @@ def test_a_double_tap_judges_one_step(phone: BrowserContext, server: Server) -> 
     """From the moment the next step is there, no finger reaches the bar for a while."""
     page = visits.start(phone, server)
     is_shut = page.evaluate("""() => new Promise((done) => {
-      const verdict = document.getElementById("verdict");
-      const seen = new MutationObserver(() => done(verdict.inert));
-      seen.observe(document.getElementById("step-2"), { attributes: true });
-      verdict.querySelector("[value=worked]").click();
+      const next = document.getElementById("step-2");
+      const seen = new MutationObserver(() => done(next.querySelector(".verdict").inert));
+      seen.observe(next, { attributes: true });
+      document.querySelector("#step-1 .go").click();
     })""")
     assert is_shut
-    expect(page.locator("#verdict:not([inert])")).to_be_visible()
+    expect(page.locator(".now .verdict:not([inert])")).to_be_visible()
 
 
 def test_what_is_left_for_later_is_asked_about_first(phone: BrowserContext, server: Server) -> None:
     """The last step sends nothing until it is clear that the rest may stay."""
     page = visits.start(phone, server)
     last = page.locator(".step").count()
-    page.locator("#more summary").click()
-    page.locator("#more [value=later]").check(force=True)
-    page.locator("#more button[value=skipped]").click()
+    page.locator(".now .skips summary").click()
+    page.locator(".now .skips [value=later]").check(force=True)
+    page.locator(".now .skips button[value=skipped]").click()
     visits.arrived(page)
     page.evaluate("location.hash = `step-${document.querySelectorAll('.step').length}`")
-    page.locator("#verdict .go:visible").click()
+    page.locator(".now .verdict .go:visible").click()
     expect(page.locator("#unfinished")).to_contain_text("you left step 1, “")
     assert visits.state(page, server)["status"] == "in_progress"
     page.locator("#unfinished [data-later-back]").click()
     expect(page.locator("#step-1")).to_be_visible()
     page.evaluate(f"location.hash = 'step-{last}'")
-    page.locator("#verdict .go").click()
+    page.locator(".now .verdict .go").click()
     page.locator("#unfinished button").click()
     page.wait_for_url("**/outcome/**")
     expect(page.locator(".flash")).to_contain_text(f"{last - 1} of {last} steps, 1 skipped")
@@ -136,12 +136,12 @@ def test_what_is_left_for_later_is_asked_about_first(phone: BrowserContext, serv
 
 def test_failed_opens_reasons_and_tips(phone: BrowserContext, server: Server) -> None:
     page = visits.start(phone, server)
-    page.locator("#reasons summary").click()
-    page.locator("#reasons label.choice").first.click()
-    page.locator("#reasons textarea[name=note]").fill("nobody answered")
-    page.locator("#reasons button[value=failed]").click()
+    page.locator(".now .fails summary").click()
+    page.locator(".now .fails label.choice").first.click()
+    page.locator(".now .fails textarea[name=note]").fill("nobody answered")
+    page.locator(".now .fails button[value=failed]").click()
     visits.arrived(page)
-    expect(page.locator("#reasons")).not_to_have_attribute("open", "")
+    expect(page.locator(".now .fails")).not_to_have_attribute("open", "")
     expect(page.locator("#step-1")).to_be_visible()
     found = visits.state(page, server)["steps"][0]
     assert (found["result"], found["reason"]) == ("failed", "unclear")
@@ -184,7 +184,7 @@ def test_keyboard_alone(browser: Browser, server: Server) -> None:
     for number in range(1, 6):
         reach(page, f"#step-{number} textarea[data-note]")
         page.keyboard.type(f"note {number}")
-        reach(page, "#verdict button[value=worked]")
+        reach(page, ".now .verdict button[value=worked]")
         page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile("/outcome/"))
     reach(page, "input[name=metric_type]")
@@ -229,10 +229,10 @@ def press_until(page: Page, key: str, selector: str) -> None:
 def test_the_dialog_has_nothing_wrong(phone: BrowserContext, server: Server) -> None:
     """axe, with the dialog open, the reasons open, and a notice shown."""
     page = visits.start(phone, server)
-    page.locator("#reasons summary").click()
+    page.locator(".now .fails summary").click()
     assert gauges.violations(page) == []
     page.keyboard.press("Escape")
-    page.locator("#reasons summary").click()
+    page.locator(".now .fails summary").click()
     page.locator("#step-1 [data-capture=screen]").click()
     expect(page.locator("#redact")).to_be_visible()
     assert gauges.violations(page) == []

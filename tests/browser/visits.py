@@ -141,4 +141,4 @@ def arrived(page: Page) -> None:
 
 
 def judge(page: Page, result: str) -> None:
-    page.locator(f"#verdict button[value={result}]").first.click()
+    page.locator(f".now .verdict button[value={result}]").click()

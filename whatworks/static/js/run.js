@@ -13,12 +13,12 @@ const door = `/api/execution/${id}/event`;
 const asItCame = `<!doctype html>${document.documentElement.outerHTML}`;
 const uncontrolled = !navigator.serviceWorker?.controller; // the worker comes later than this page
 const ON = ["worked", "skipped"]; // results that lead to the next step
+const FIELDS = { verdict: ["step", "result"], timer: ["step", "action", "gap_id", "keep"], kept: ["step", "note_id"] };
 const DOUBLE_TAP = 400; // milliseconds; its second half is not about the next step
-const verdict = document.getElementById("verdict");
 
 steps.begin();
 // A sheet is put away by its button, or by the dimmed page around it.
-verdict?.addEventListener("click", ({ target }) => {
+run.addEventListener("click", ({ target }) => {
   if (target.closest("[data-shut]") || target.matches(".up")) target.closest(".up").open = false;
 });
 const isOld = timer.begin();
@@ -37,14 +37,14 @@ async function connect() {
   document.addEventListener("submit", (event) => event.target.matches("form[data-op]") && take(event));
   document.addEventListener("change", ({ target }) => target.matches("[data-check]") && ticked(target));
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !verdict?.inert) verdict?.querySelector("[value=worked]").click();
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !steps.bar()?.inert) steps.bar()?.querySelector(".go").click();
   });
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && refresh());
   if (isOld) refresh();
   keepHere();
 }
 
-// Without an outbox a form loads the page anew: it takes the words and ticks of its step along.
+// Without an outbox a form loads the page anew: one beside the step's own takes its words and ticks along.
 function takeAlong({ target, formData }) {
   const work = document.getElementById(`work-${formData.get("step") ?? steps.current()}`);
   if (!work || work === target || !target.matches("form[data-op]")) return;
@@ -60,12 +60,12 @@ async function take(event) {
   const body = read(form, submitter);
   if (body.kind === "note") return; // notes keep themselves
   if (body.kind === "verdict" && ON.includes(body.result) && !form.closest("#unfinished") && steps.asksFirst(body)) {
-    for (const open of document.querySelectorAll("#verdict details[open]")) open.open = false;
+    putAway();
     return;
   }
   if (["verdict", "timer"].includes(body.kind)) body.at = timer.nowText();
   if (!(await keep(body))) return;
-  form.reset();
+  for (const field of said(submitter.closest(".up") ?? form)) Object.assign(field, field.type === "radio" ? { checked: false } : { value: "" });
   foresee({ body }, true);
   if (body.kind === "kept") form.closest(".conflict")?.remove();
 }
@@ -89,17 +89,25 @@ async function keep(body) {
 const things = { verdict: ({ step }) => `verdict/${step}`, check: ({ step, item }) => `check/${step}/${item}`, timer: () => `timer/${crypto.randomUUID()}` };
 const slotOf = (body) => `${id}/${(things[body.kind] ?? (() => `${body.kind}/${crypto.randomUUID()}`))(body)}`;
 
-// A form's fields as the JSON of the door.
+// What a button says, as the JSON of the door. A step's form has more; that keeps itself.
 function read(form, submitter) {
-  const body = {};
   const data = new FormData(form, submitter);
-  for (const [name, value] of data) {
-    if (["idempotency_key", "finish"].includes(name) || (value === "" && name !== "text")) continue;
-    const { type } = form.querySelector(`[name="${name}"]`)?.dataset ?? {}; // not elements[name]: it has an item() of its own
-    body[name] = type === "number" ? Number(value) : type === "boolean" ? value === "true" : value;
-  }
-  if (body.step !== undefined) body.step = Number(body.step);
+  const kind = data.has("result") ? "verdict" : data.get("kind");
+  const body = { kind };
+  for (const name of FIELDS[kind] ?? []) if (data.get(name)) body[name] = data.get(name);
+  for (const field of said(submitter.closest(".up") ?? form)) body[field.name] = field.value;
+  if (body.step) body.step = Number(body.step);
+  if (body.keep) body.keep = body.keep === "true";
   return body;
+}
+
+// Why, and in which words: as in the sheet of the button, not as in another one.
+function said(place) {
+  return [...place.querySelectorAll("[name=reason], [name=note]")].filter(({ type, checked, value }) => value && (type !== "radio" || checked));
+}
+
+function putAway() {
+  for (const open of run.querySelectorAll(".verdict details[open]")) open.open = false;
 }
 
 // Show what an entry will have done. `pressed`: just now and here, so the page may move on.
@@ -111,7 +119,7 @@ function foresee({ slot, id: seen, body }, pressed = false) {
   if (body.kind !== "verdict") return;
   steps.mark(body.step, body.result, body.reason);
   if (!pressed) return;
-  for (const open of document.querySelectorAll("#reasons[open], #verdict details[open]")) open.open = false;
+  putAway();
   if (ON.includes(body.result)) onwards(body.step);
   else tips(body.step);
 }
@@ -119,8 +127,9 @@ function foresee({ slot, id: seen, body }, pressed = false) {
 function onwards(step) {
   if (steps.section(step + 1)) {
     steps.show(step + 1);
-    verdict.inert = true;
-    setTimeout(() => { verdict.inert = false; }, DOUBLE_TAP);
+    const next = steps.bar();
+    next.inert = true;
+    setTimeout(() => { next.inert = false; }, DOUBLE_TAP);
     return;
   }
   localStorage.setItem("finished", "1");

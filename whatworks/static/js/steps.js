@@ -6,6 +6,7 @@ const rail = document.getElementById("rail");
 let shown = 0;
 
 export const stepOf = (element) => Number(element.closest("[data-step]")?.dataset.step);
+export const bar = () => section(shown)?.querySelector(".verdict");
 export const section = (number) => document.getElementById(`step-${number}`);
 export const current = () => shown;
 
@@ -19,7 +20,7 @@ export function show(number, { move = true } = {}) {
     if (link.hash === `#step-${number}`) link.setAttribute("aria-current", "step");
     else link.removeAttribute("aria-current");
   }
-  for (const field of document.querySelectorAll("#verdict [name=step]")) field.value = number;
+  for (const field of document.querySelectorAll("#timer [name=step]")) field.value = number;
   for (const word of document.querySelectorAll("[data-shown-step]")) word.textContent = number;
   for (const part of document.querySelectorAll("[data-for-step]")) part.hidden = Number(part.dataset.forStep) !== number;
   if (!move) return;
