@@ -18,6 +18,7 @@ from whatworks.gateways.stripe import Stripe
 from whatworks.people import operators
 from whatworks.shop import Shop
 from whatworks.store import (
+    coupons,
     duties,
     inbox,
     ledger,
@@ -134,13 +135,17 @@ def _attached(shop: Shop, order: Order, product: Product, *, again: bool) -> Ord
 
 
 def payment_step(shop: Shop, order: Order) -> PaymentStep:
-    """How an open order is paid. Raises Conflict when it is not open any more, Unavailable."""
+    """How an open order is paid. Raises Conflict when it is not open any more, Unavailable, and
+    Invalid when its coupon was given back in the meantime and cannot be used again.
+    """
     if not order.is_open:
         raise errors.Conflict(f"This order is {order.status}; there is nothing to pay.")
     if order.gateway == "stripe" and order.payment_url:
         return PaymentStep("GET", order.payment_url, {})
     if order.gateway != "razorpay" or shop.razorpay is None or order.gateway_id is None:
         raise ordering.no_gateway(order.gateway)
+    if order.coupon_code:
+        shop.database.write(coupons.hold, order.coupon_code, order.id)
     address, product = shop.settings.address, shop.products.find(order.product)
     key = links.order_key(shop.settings.secret_key, order.id)
     back = urlencode({"order_id": order.id, "key": key})  # a failed try leads back as well
@@ -348,10 +353,26 @@ def tell(shop: Shop, order: Order) -> None:
         return
     is_due = order.status == "fulfilled" and order.receipt_sent_at is None
     if is_due and shop.database.write(duties.claim_receipt, order.id):
-        send_receipt(shop, order)
+        send_first_receipt(shop, order)
     facts = shop.database.read(orders.list_facts, order.id)
     if ledger.untold(facts) and shop.database.write(duties.claim_refund, order.id):
         _send_refund(shop, order, ledger.given_back(order.amount, facts))
+
+
+def send_first_receipt(shop: Shop, order: Order) -> None:
+    """Mail the receipt of an order that has just become ready; the seller, if that needs a word."""
+    send_receipt(shop, order)
+    if order.coupon_code is None:
+        return
+    events = shop.database.read(orders.list_events, order.id)
+    if any(event.kind == "coupon_over" for event in events):
+        _alert(
+            shop,
+            f"Coupon {order.coupon_code} was used once too often",
+            f"Order {order.id} was paid late: its use of coupon {order.coupon_code} had been given"
+            " back after an hour, and others took the last. It is granted, as it was promised.",
+            order,
+        )
 
 
 def send_receipt(shop: Shop, order: Order) -> None:
@@ -381,13 +402,15 @@ def send_alert(shop: Shop, order: Order) -> None:
         "no_buyer": "nobody knows whose it is: it has no address",
         "no_subscription": "its subscription has not been heard of",
     }.get(order.held or "", "it is not known why")
-    text = (
-        f"Order {order.id} ({order.product}) needs you: {why}.\n\n"
-        f"{shop.settings.address}/admin/orders/{order.id}\n"
-    )
     logger.warning("order %s is held: %s", order.id, order.held)
+    said = f"Order {order.id} ({order.product}) needs you: {why}."
+    _alert(shop, f"Look at order {order.id}", said, order)
+
+
+def _alert(shop: Shop, subject: str, said: str, order: Order) -> None:
+    text = f"{said}\n\n{shop.settings.address}/admin/orders/{order.id}\n"
     for address in sellers(shop):
-        shop.mailer.send(address, f"Look at order {order.id}", text)
+        shop.mailer.send(address, subject, text)
 
 
 def sellers(shop: Shop) -> list[str]:

@@ -64,10 +64,11 @@ def tick(shop: Shop) -> Report:
 def sweep(shop: Shop) -> None:
     """Receipts and alerts that are owed, coupons that go back."""
     for order in shop.database.write(duties.claim_receipts):
-        checkout.send_receipt(shop, order)
+        checkout.send_first_receipt(shop, order)
     for order in shop.database.write(duties.claim_alerts):
         checkout.send_alert(shop, order)
-    shop.database.write(duties.release_coupons)
+    for code, order_id in shop.database.read(duties.list_unpaid_uses):
+        shop.database.write(duties.release_use, code, order_id)
 
 
 def _look_at(shop: Shop, batch: Iterable[Order], report: Report) -> None:

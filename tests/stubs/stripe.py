@@ -50,6 +50,8 @@ class StripeStub(Provider):
     ) -> dict[str, Any]:
         """Somebody completes Checkout; `later`: their bank has yet to agree."""
         session = self.sessions[session_id]
+        if time.time() >= session["expires_at"]:
+            raise _bad(400, "", "This Checkout session has expired.")
         if amount is not None:
             session["amount_total"] = amount
         session["currency"] = currency or session["currency"]
@@ -269,6 +271,7 @@ class StripeStub(Provider):
             "invoice": None,
             "subscription": None,
             "created": int(time.time()),
+            "expires_at": _expiry(form.get("expires_at")),
             "_then": form["success_url"],
             "_price": line.get("price"),
             "_meta": meta,
@@ -389,6 +392,15 @@ class StripeStub(Provider):
         self.pay(session_id)
         then = session["_then"].replace("{CHECKOUT_SESSION_ID}", session_id)
         return f'<!doctype html><meta http-equiv="refresh" content="0;url={then}">'
+
+
+def _expiry(asked: str | None) -> int:
+    """When a session ends: a day from now, or when it was asked to within that day."""
+    now = int(time.time())
+    ends = int(asked) if asked else now + 86_400
+    if not now + 1_800 <= ends <= now + 86_400:
+        raise _bad(400, "", "expires_at has to be half an hour to a day from now.")
+    return ends
 
 
 def sign(body: bytes, secret: str, at: int) -> str:

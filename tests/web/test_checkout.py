@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 
 from tests import people, tills
 from tests.conftest import Figure
 from tests.stubs.razorpay import KEY_ID
 from tests.tills import Till
-from whatworks import checkout
+from whatworks import checkout, reconcile
 from whatworks.app import close
 from whatworks.gateways import line
-from whatworks.store import coupons, ledger, ordering, settlement
+from whatworks.store import coupons, duties, ledger, ordering, settlement
 
 
 def test_an_order_costs_what_the_catalogue_says(till: Till) -> None:
@@ -149,19 +151,92 @@ def test_a_coupon_is_counted_exactly_by_those_who_race(till: Till) -> None:
     assert found.uses == 5
 
 
-def test_an_unpaid_order_gives_its_coupon_back_and_a_late_payment_counts(till: Till) -> None:
-    till.database.write(coupons.create, "ONE", 20, max_uses=1)
-    made = till.order(coupon_code="one")
-    order = till.find(made["id"])
-    assert till.database.write(coupons.release, "ONE", order.id) is True
-    assert till.database.write(coupons.release, "ONE", order.id) is False
-    assert till.post("/validate_coupon", {"code": "ONE"}).get_json()["valid"] is True
-    till.razorpay.pay(made["id"])
-    till.deliver()
-    assert till.find(made["id"]).status == "fulfilled"
-    found = till.database.read(coupons.find, "ONE")
+def uses(till: Till, code: str) -> int:
+    found = till.database.read(coupons.find, code)
     assert found is not None
-    assert found.uses == 1
+    return found.uses
+
+
+def later(minutes: int) -> time_machine.travel:
+    return time_machine.travel(datetime.now(UTC) + timedelta(minutes=minutes))
+
+
+def test_an_unpaid_order_gives_its_use_back_and_takes_it_again_to_be_paid(till: Till) -> None:
+    till.database.write(coupons.create, "ONE", 20, max_uses=1)
+    order = till.find(till.order(coupon_code="one")["id"])
+    for minutes, left in ((61, 1), (76, 0)):  # what was paid in the hour may be told after it
+        with later(minutes):
+            reconcile.tick(till.shop)
+            assert uses(till, "ONE") == left
+    with later(80):
+        assert checkout.payment_step(till.shop, order).method == "POST"
+        assert uses(till, "ONE") == 1
+        refused = till.post("/create_order", {"product": "pro", "coupon_code": "one"})
+        assert refused.get_json()["code"] == "coupon_used_up"
+        till.razorpay.pay(order.gateway_id or "")
+        till.deliver()
+    with later(300):
+        reconcile.tick(till.shop)
+    assert till.database.write(duties.release_use, "ONE", order.id) is False  # it is paid
+    assert (till.find(order.id).status, uses(till, "ONE")) == ("fulfilled", 1)
+    assert "coupon_over" not in till.kinds(order.id)
+
+
+def test_who_pays_too_late_is_granted_and_the_seller_hears_that_it_was_once_too_often(
+    till: Till,
+) -> None:
+    boss = people.operator(till.app)
+    till.database.write(coupons.create, "ONE", 20, max_uses=1)
+    slow = till.find(till.order(email=tills.WHO, coupon_code="one")["id"])
+    with later(76):
+        reconcile.tick(till.shop)
+        till.razorpay.pay(till.order(coupon_code="one")["id"])
+        till.deliver()
+        page = till.app.test_client().get(f"/order/{slow.id}?email={tills.WHO}")
+        assert "used as often as it may be" in page.get_data(as_text=True)
+        assert till.razorpay.url not in page.get_data(as_text=True)  # nor can it be paid from here
+        till.razorpay.pay(slow.gateway_id or "")
+        till.razorpay.switches.duplicate = 3
+        till.deliver()
+        reconcile.tick(till.shop)
+    assert (till.find(slow.id).status, uses(till, "ONE")) == ("fulfilled", 2)
+    assert till.kinds(slow.id).count("coupon_over") == 1
+    platform = people.platform(till.app)
+    platform.mailer.close()
+    sent = [path.read_text() for path in (platform.settings.data_dir / "outbox").glob("*")]
+    alerts = [text for text in sent if "Coupon ONE was used once too often" in text]
+    assert len(alerts) == 1
+    assert f"To: {boss.email}" in alerts[0]
+
+
+def test_a_use_stays_taken_while_a_bank_has_yet_to_answer(till: Till) -> None:
+    till.database.write(coupons.create, "ONE", 20, max_uses=1)
+    made = till.checkout(coupon_code="one")
+    session = till.stripe.sessions[made["session_id"]]
+    assert 3_590 <= session["expires_at"] - time.time() <= 3_600  # it cannot be paid after that
+    till.stripe.pay(made["session_id"], later=True)
+    till.deliver()
+    with later(2 * 1_440):
+        reconcile.tick(till.shop)
+        assert uses(till, "ONE") == 1
+        till.stripe.agree(made["session_id"])
+        till.deliver()
+    assert till.find(made["order_id"]).status == "fulfilled"
+    assert "coupon_over" not in till.kinds(made["order_id"])
+
+
+def test_a_coupon_is_known_however_its_letters_are_typed(till: Till) -> None:
+    till.database.write(coupons.create, "e\u0301te\u0301 straße", 20)
+    for typed in ("ÉTÉ STRASSE", "été straße", " E\u0301T\u00e9 Straße "):
+        assert till.post("/validate_coupon", {"code": typed}).get_json()["valid"] is True
+
+
+def test_a_coupon_ends_with_its_second(till: Till) -> None:
+    with time_machine.travel(1_800_000_000, tick=False):
+        for code, ends in (("OVER", 1_800_000_000.0), ("OPEN", 1_800_000_001.0)):
+            till.database.write(coupons.create, code, 20, expires_at=ends)
+        told = [till.post("/validate_coupon", {"code": code}) for code in ("over", "open")]
+    assert [answer.get_json()["valid"] for answer in told] == [False, True]
 
 
 def test_a_repeated_order_uses_its_coupon_once(till: Till) -> None:

@@ -11,6 +11,7 @@ import stripe
 from whatworks import clock, errors
 from whatworks.gateways import kinds, line, signatures, stripe_news
 from whatworks.settings import Settings
+from whatworks.store import coupons
 from whatworks.store.inbox import Incoming, News
 from whatworks.store.orders import Order
 from whatworks.store.products import Product
@@ -60,6 +61,8 @@ class Stripe:
                 "success_url": then,
                 "cancel_url": back,
             }
+            if order.coupon_code:  # nor can it be paid when its use has been given back
+                wanted["expires_at"] = int((order.created_at or 0.0) + coupons.HOLD)
             if order.email:
                 wanted["customer_email"] = order.email
             key = {"idempotency_key": f"order-{order.id}"}

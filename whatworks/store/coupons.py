@@ -1,11 +1,13 @@
 """Coupons: a percentage off, counted exactly.
 
 An order takes a use when it is made and gives it back when nobody paid it within an hour, so that
-ten people who race for the last use are one who gets it. Capitals make no difference.
+ten people who race for the last use are one who gets it. Capitals make no difference, nor do other
+ways of writing the same letters.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,7 +18,7 @@ from whatworks import clock, db, errors
 from whatworks.models import Coupon as Row
 from whatworks.models import CouponUse
 
-HOLD: Final = 3600.0
+HOLD: Final = 3600.0  # how long an order can be paid with the use it took
 NEVER: Final = 1e11
 # Gateways take no less: Razorpay a rupee, Stripe half a dollar. What cannot be taken is let go.
 LEAST: Final = 100  # of the smallest unit
@@ -67,7 +69,7 @@ _BY_CODE: Final = db.Query(
         Row.current_uses,
         Row.is_active,
     )
-    .where(func.upper(Row.code) == bindparam("code"))
+    .where(or_(func.upper(Row.code) == bindparam("code"), Row.code == bindparam("typed")))
     .order_by(case((Row.is_active == 1, 0), else_=1), Row.created_at, Row.code)
 )
 _LIST: Final = db.Query(
@@ -118,13 +120,16 @@ _TAKE_AGAIN: Final = db.Query(
         CouponUse.order_id == bindparam("the_order"),
         CouponUse.released_at.is_not(None),
     )
-    .values(released_at=None)
+    .values(released_at=None, at=bindparam("now"))
+)
+_IS_OVER: Final = db.Query(
+    select(Row.code).where(Row.code == bindparam("the_code"), Row.current_uses > Row.max_uses)
 )
 
 
 def find(session: db.Session, code: str) -> Coupon | None:
     """The coupon of this code, in whatever capitals it is typed."""
-    row = session.first(_BY_CODE, code=code.strip().upper())
+    row = session.first(_BY_CODE, code=_capitals(code), typed=code.strip())
     return None if row is None else _coupon(row)
 
 
@@ -162,7 +167,7 @@ def create(
     if find(session, code) is not None:
         raise errors.Conflict("There is a coupon of this code already.", code="coupon_taken")
     coupon = Coupon(
-        code.strip().upper(), percent, description, expires_at, max_uses, uses=0, is_active=True
+        _capitals(code), percent, description, expires_at, max_uses, uses=0, is_active=True
     )
     session.run(
         _NEW,
@@ -194,10 +199,30 @@ def release(session: db.Session, code: str, order_id: str) -> bool:
     return bool(released)
 
 
-def keep(session: db.Session, code: str, order_id: str) -> None:
-    """The order is paid: its use counts, even if it had been given back in the meantime."""
-    if session.run(_TAKE_AGAIN, the_code=code, the_order=order_id):
-        session.run(_COUNT_ANYWAY, the_code=code)
+def hold(session: db.Session, code: str, order_id: str) -> None:
+    """The order may be paid: the use it gave back is taken again. Raises Invalid: it cannot be."""
+    now = clock.timestamp()
+    if session.run(_TAKE_AGAIN, the_code=code, the_order=order_id, now=now):
+        coupon = get_usable(session, code)
+        if not session.run(_COUNT, the_code=coupon.code):
+            raise refused("used_up")
+
+
+def keep(session: db.Session, code: str, order_id: str) -> bool:
+    """The order is paid: its use counts, even if it had been given back in the meantime.
+
+    Returns whether that is one more than there may be.
+    """
+    now = clock.timestamp()
+    if not session.run(_TAKE_AGAIN, the_code=code, the_order=order_id, now=now):
+        return False
+    session.run(_COUNT_ANYWAY, the_code=code)
+    return session.first(_IS_OVER, the_code=code) is not None
+
+
+def _capitals(code: str) -> str:
+    """A code as it is compared, by whatever keyboard it was typed."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", code.strip()).upper())
 
 
 def _coupon(row: Any) -> Coupon:

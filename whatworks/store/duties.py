@@ -77,7 +77,7 @@ _ROUND: Final = db.Query(  # forgotten with the idempotency keys
     .on_conflict_do_nothing()
 )
 _UNPAID: Final = db.Query(
-    select(CouponUse.code, CouponUse.order_id)
+    select(CouponUse.code, CouponUse.order_id, CouponUse.at)
     .join(Row, Row.id == CouponUse.order_id)
     .where(
         CouponUse.released_at.is_(None),
@@ -146,10 +146,25 @@ def claim_refund(session: db.Session, order_id: str) -> bool:
     return bool(gone and order.email)
 
 
-def release_coupons(session: db.Session) -> int:
-    """Give back the uses of orders that nobody paid; returns how many."""
-    unpaid = session.all(_UNPAID, before=clock.timestamp() - coupons.HOLD)
-    return sum(coupons.release(session, row.code, row.order_id) for row in unpaid)
+def list_unpaid_uses(session: db.Session) -> list[tuple[str, str]]:
+    """Coupons and orders that took a use, could be paid, and by all we were told are not.
+
+    An order is asked about within a quarter of an hour, so that much is waited after the last
+    moment to pay; and for days on a bank that was asked and has yet to answer.
+    """
+    now = clock.timestamp()
+    unpaid = session.all(_UNPAID, before=now - coupons.HOLD - SOON)
+    return [
+        (row.code, row.order_id)
+        for row in unpaid
+        if row.at < now - WATCHED or not ledger.is_awaited(orders.list_facts(session, row.order_id))
+    ]
+
+
+def release_use(session: db.Session, code: str, order_id: str) -> bool:
+    """Give the use of an order back, unless it was paid in the meantime."""
+    is_open = orders.get_locked(session, order_id).is_open
+    return is_open and coupons.release(session, code, order_id)
 
 
 def _each(session: db.Session, rows: list[Any]) -> list[Order]:

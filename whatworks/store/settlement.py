@@ -109,8 +109,8 @@ def settle(session: db.Session, order: Order) -> Order:
             held_at=after.held_at,
             next_check_at=after.next_check_at,
         )
-    if after.is_paid and after.coupon_code:
-        coupons.keep(session, after.coupon_code, after.id)
+    if after.is_paid and after.coupon_code and coupons.keep(session, after.coupon_code, after.id):
+        orders.note(session, order.id, "coupon_over", "system", reference=after.coupon_code)
     if changed:
         is_given = after.status == "fulfilled"
         orders.note(session, order.id, "granted" if is_given else "revoked", "system")

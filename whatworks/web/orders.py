@@ -227,7 +227,7 @@ def _step(order: Order) -> tuple[PaymentStep | None, str]:
     """Where one pays, or why that cannot be said now."""
     try:
         return checkout.payment_step(http.platform().shop, order), ""
-    except errors.Unavailable as failure:
+    except (errors.Invalid, errors.Unavailable) as failure:
         return None, failure.message
 
 
