@@ -86,7 +86,11 @@ class Mailer:
 
     def send(self, to: str, subject: str, text: str) -> None:
         """Queue a plain-text mail; tried a few times, and logged without its address if lost."""
-        message = self._message(to, subject, text)
+        try:
+            message = self._message(to, subject, text)
+        except ValueError:  # an old shop's address, say, that cannot stand in a header
+            logger.error("mail dropped: its address or subject cannot stand in a header")
+            return
         with self._lock:
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._loop, name="mailer", daemon=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from whatworks import checkout, clock, errors
+from whatworks import checkout, clock, errors, notices
 from whatworks.shop import Shop
 from whatworks.store import duties, inbox, subscriptions
 from whatworks.store.orders import Order
@@ -64,9 +64,9 @@ def tick(shop: Shop) -> Report:
 def sweep(shop: Shop) -> None:
     """Receipts and alerts that are owed, coupons that go back."""
     for order in shop.database.write(duties.claim_receipts):
-        checkout.send_first_receipt(shop, order)
+        notices.send_first_receipt(shop, order)
     for order in shop.database.write(duties.claim_alerts):
-        checkout.send_alert(shop, order)
+        notices.send_alert(shop, order)
     for code, order_id in shop.database.read(duties.list_unpaid_uses):
         shop.database.write(duties.release_use, code, order_id)
 

@@ -25,6 +25,7 @@ FLOORS: Final = (
     "store",
     "gateways execution upgrades",
     "shop",
+    "notices",
     "checkout",
     "reconcile",
     "results",

@@ -42,6 +42,7 @@ GOOD = '[products.pack]\ntitle = "Pack"\nprices = { INR = 100 }\n'
     [
         ("products = 7", "Expected `object`"),
         ("[products.pack]", "title"),
+        (GOOD.replace('"Pack"', '"Pack\\r\\nBcc: x@example.com"'), "title"),
         (GOOD + "colour = 'red'", "colour"),
         (GOOD.replace("100", "1.5"), "int"),
         (GOOD.replace("100", "-1"), ">= 1"),

@@ -88,7 +88,8 @@ def test_a_stranger_buys_and_loses_it_on_refund(till: Till) -> None:
     assert "on its way back" in closed
     assert "/download/" not in closed
     assert client.get(found[1]).status_code == 402
-    (receipt,) = mails(till.app)
+    receipt, refund = mails(till.app)
+    assert "your money is on its way back" in refund
     assert "Pro pack is paid and ready" in receipt
     assert id_of(page) in receipt
 
@@ -226,9 +227,14 @@ def test_the_page_says_where_it_stands(till: Till) -> None:
     form = forms.find(waiting, f"/order/{order.id}/check")
     asked = forms.send(client, form, form.filled())
     assert "Paid and ready" in text(asked)
-    till.razorpay.dispute(payment["id"])
+    dispute = till.razorpay.dispute(payment["id"])
     till.deliver()
     assert "until it has decided" in text(open_page(client, order)).lower()
+    till.razorpay.dispute(payment["id"], "lost", dispute)
+    till.deliver()
+    lost = text(open_page(client, order))
+    assert "Your bank took this payment back" in lost
+    assert "until it has decided" not in lost.lower()
 
 
 def test_a_failed_try_can_be_paid_again(till: Till) -> None:

@@ -28,7 +28,7 @@ from tests.stubs.razorpay import WEBHOOK_SECRET, hmac_sha256
 from tests.stubs.stripe import WEBHOOK_SECRET as STRIPE_SECRET
 from tests.stubs.stripe import sign
 from tests.tills import Till
-from whatworks import checkout, clock, db
+from whatworks import checkout, clock, db, notices
 from whatworks.app import close
 from whatworks.gateways import signatures
 from whatworks.models import Webhook
@@ -505,10 +505,10 @@ def test_a_crash_between_commit_and_reply_changes_nothing(
     till: Till, monkeypatch: pytest.MonkeyPatch, figure: Figure
 ) -> None:
     crashes = 0
-    for point in ("settled", "tell", "send_receipt"):
+    for room, point in ((checkout, "settled"), (notices, "tell"), (notices, "send_receipt")):
         order_id, body, headers = paid_letter(till)
         with monkeypatch.context() as patched:
-            patched.setattr(checkout, point, _crash)
+            patched.setattr(room, point, _crash)
             assert till.receive("razorpay", body, headers) == 500
         crashes += 1
         assert till.gives(order_id) == [("pro", "pro")]  # it was done, and nobody was told

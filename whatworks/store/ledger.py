@@ -164,6 +164,11 @@ def _dispute_ended_at(payment_id: str, kinds: Mapping[str, list[Fact]]) -> float
     return min(against, default=None)
 
 
+def is_lost(facts: Iterable[Fact]) -> bool:
+    """Whether a bank has decided that the money goes back to the buyer."""
+    return any(fact.kind == "dispute_lost" for fact in facts)
+
+
 def is_awaited(facts: Iterable[Fact]) -> bool:
     """Whether a bank has been asked for money and has yet to say that it does not come.
 

@@ -86,7 +86,7 @@ class Catalogue:
 
 
 class _Entry(msgspec.Struct, forbid_unknown_fields=True):
-    title: Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
+    title: Annotated[str, msgspec.Meta(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f]+$")]
     summary: str = ""
     kind: Literal["one_off", "subscription", "free"] = "one_off"
     prices: dict[str, Price] = {}

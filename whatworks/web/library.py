@@ -157,7 +157,7 @@ def _mine(session: db.Session, user_id: str) -> _Mine:
         held,
         allowances.of(session, user_id, plan),
         [
-            (order, orders.list_facts(session, order.id) if order.is_open else [])
+            (order, [] if order.is_paid else orders.list_facts(session, order.id))
             for order in orders.list_for(session, user_id)
         ],
         subscriptions.list_for(session, user_id),

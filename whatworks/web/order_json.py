@@ -21,6 +21,7 @@ SAYS: Final[dict[str, tuple[State, str]]] = {
     "refunded": ("closed", "Refunded. What it had opened is closed again."),
     "disputed": ("closed", "Your bank is looking into this payment; until then it is closed."),
 }
+LOST: Final = "Your bank took this payment back, so it is closed."
 HELD: Final = (
     "Money has arrived, but something does not fit. The seller has been told and will mend it."
 )
@@ -75,12 +76,15 @@ def present(order: Order, facts: Iterable[Fact]) -> OrderAnswer:
         paid_at=clock.rfc3339(order.paid_at),
         refunded=ledger.given_back(order.amount, known),
         held=order.held,
-        next=what_next(order, is_awaited=ledger.is_awaited(known)),
+        next=what_next(order, is_awaited=ledger.is_awaited(known), is_lost=ledger.is_lost(known)),
     )
 
 
-def what_next(order: Order, *, is_awaited: bool = False) -> Next:
-    """What to tell the buyer. `is_awaited`: a bank was asked, so its word is waited for."""
+def what_next(order: Order, *, is_awaited: bool = False, is_lost: bool = False) -> Next:
+    """What to tell the buyer. `is_awaited`: a bank was asked, so its word is waited for.
+
+    `is_lost`: a bank has decided for the buyer.
+    """
     if order.held in ("amount", "currency", "no_buyer"):
         return Next("waiting", HELD)
     if order.held == "no_subscription" or (is_awaited and order.is_open):
@@ -88,6 +92,8 @@ def what_next(order: Order, *, is_awaited: bool = False) -> Next:
     state, message = SAYS.get(order.status, ("closed", f"This order is {order.status}."))
     if order.status == "paid" and order.held is None:  # the old shop's; nothing is missing
         state, message = SAYS["fulfilled"]
+    if order.status == "disputed" and is_lost:
+        message = LOST
     return Next(state, TWICE if order.held == "paid_twice" else message)
 
 

@@ -14,10 +14,10 @@ import msgspec
 from flask import Blueprint, render_template, request
 from werkzeug.wrappers import Response
 
-from whatworks import catalogue, checkout, clock, errors
+from whatworks import catalogue, checkout, clock, errors, notices
 from whatworks.catalogue import Workflow
 from whatworks.checkout import PaymentStep
-from whatworks.store import links, orders
+from whatworks.store import ledger, links, orders
 from whatworks.store.orders import Order
 from whatworks.store.products import Product
 from whatworks.web import failures, fields, guards, http, identity, offers, order_json, pages
@@ -145,7 +145,7 @@ def find() -> Response | tuple[Response, int]:
 def send_link(order: Order, source: str, actor_id: str | None = None) -> None:
     """Mail a paid order's link to its address, and keep that it was sent."""
     http.write(orders.note, order.id, "resent", source, actor_id=actor_id)
-    checkout.send_receipt(http.platform().shop, order)
+    notices.send_receipt(http.platform().shop, order)
 
 
 def _send_all(email: str, bought: list[Order]) -> None:
@@ -195,7 +195,8 @@ def _question(order_id: str, typed: dict[str, str], wrong: dict[str, str]) -> Re
 def _page(access: Access) -> Response:
     platform = http.platform()
     order, product = access.order, _product(access.order)
-    said = _present(order)
+    facts = http.read(orders.list_facts, order.id)
+    said = order_json.present(order, facts)
     step, problem = _step(order) if said.next.state == "action" and order.is_open else (None, "")
     workflows = http.read(catalogue.list_current) if said.next.state == "ready" else []
     page = pages.render(
@@ -211,6 +212,7 @@ def _page(access: Access) -> Response:
         owned=access.is_owner,
         pays_for=offers.pays_for(product) if product else "",
         given_back=said.refunded,
+        is_lost=ledger.is_lost(facts),
         download=product
         and links.download_path(platform.settings.secret_key, order.id, product.key),
         workflows=_opened(product, workflows),
