@@ -130,6 +130,31 @@ def snapshot() -> st.SearchStrategy[Snapshot]:
     )  # fmt: skip
 
 
+@given(st.lists(fact(), max_size=9), st.randoms())
+def test_no_more_goes_than_came_however_it_is_told(told: list[Fact], chance: object) -> None:
+    moves = ledger.moves(told)
+    shuffled = list(told)
+    chance.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert sorted(map(repr, ledger.moves(shuffled))) == sorted(map(repr, moves))
+    came = sum(move.amount for move in moves if move.amount > 0)
+    assert 0 <= sum(move.amount for move in moves) <= came
+    stands = ledger.standing(AMOUNT, CURRENCY, told).status
+    assert stands != "paid" or sum(move.amount for move in moves) > 0
+
+
+def test_money_goes_when_it_goes_and_once() -> None:
+    told = [
+        ledger.paid("pay_1", 1.0, AMOUNT, CURRENCY),
+        ledger.refunded("pay_1", 2.0, 100, CURRENCY),
+        ledger.refunded("pay_1", 3.0, 300, CURRENCY),
+        ledger.disputed("dispute_lost", "d", "pay_1", 4.0),
+        ledger.paid("", 1.0, AMOUNT, CURRENCY),  # an old order's, which is the one above
+        ledger.refunded("pay_of_nobody", 5.0, 700, CURRENCY),
+    ]
+    found = [(move.at, move.amount) for move in ledger.moves(told)]
+    assert found == [(1.0, AMOUNT), (2.0, -100), (3.0, -200), (4.0, 300 - AMOUNT)]
+
+
 @given(st.lists(snapshot(), min_size=1, max_size=7), st.randoms())
 def test_the_order_of_snapshots_means_nothing(told: list[Snapshot], chance: object) -> None:
     shuffled = list(told)

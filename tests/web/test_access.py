@@ -89,6 +89,7 @@ OPERATORS: Final = {
     ("POST", "/admin/proofs/decide"),
     ("POST", "/admin/proofs/undo"),
     ("GET", "/admin/orders"),
+    ("GET", "/admin/orders.csv"),
     ("POST", "/admin/orders"),
     ("GET", "/admin/orders/<order_id>"),
     ("POST", "/admin/orders/<order_id>"),

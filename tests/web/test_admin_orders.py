@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 
 import pytest
+import time_machine
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests import people, shopping
 from tests.tills import Till
 from tests.web import forms
+from whatworks.store import takings
 
 RAVI = "ravi@example.com"
 
@@ -60,6 +64,70 @@ def test_many_orders_come_in_pages(till: Till, boss: FlaskClient) -> None:
     older = re.search(r'href="(/admin/orders\?[^"]*before=[^"]+)"', text(first))
     assert older is not None
     assert text(boss.get(older[1].replace("&amp;", "&"))).count("@example.com</a>") == 10
+
+
+# ---- takings --------------------------------------------------------------------------------
+
+
+def lines(answer: TestResponse) -> list[dict[str, str]]:
+    """A CSV's rows."""
+    assert (answer.status_code, answer.mimetype) == (200, "text/csv")
+    return list(csv.DictReader(io.StringIO(answer.get_data(as_text=True))))
+
+
+def sold_and_sent_back(till: Till) -> None:
+    """One in November that goes back in December, one lost to a bank, one kept, one unpaid."""
+    with time_machine.travel("2026-11-30 12:00"):
+        first, lost = till.order(email=RAVI), till.order()
+        payments = [till.razorpay.pay(one["id"])["id"] for one in (first, lost)]
+        till.deliver()
+    with time_machine.travel("2026-12-02 12:00"):
+        till.razorpay.give_back(payments[0], 100)
+        till.razorpay.dispute(payments[1], "lost")
+        till.stripe.pay(till.checkout("premium", currency="usd")["session_id"])
+        till.order(email="=1+1@example.com")
+        till.deliver()
+
+
+def test_takings_are_by_month_product_and_currency(till: Till, boss: FlaskClient) -> None:
+    sold_and_sent_back(till)
+    found = till.database.read(takings.by_month)
+    assert [(t.month, t.product, t.currency, t.paid, t.refunded, t.net) for t in found] == [
+        ("2026-12", "premium", "USD", 1900, 0, 1900),
+        ("2026-12", "pro", "INR", 0, 50_000, -50_000),
+        ("2026-11", "pro", "INR", 99_800, 0, 99_800),
+    ]
+    page = text(boss.get("/admin/orders?takings=1")).partition("<tbody>")[2]
+    assert re.findall(r'"number">([^<]*)<', page) == [
+        *("$19", "$0", "$19"),
+        *("₹0", "₹500", "-₹500"),
+        *("₹998", "₹0", "₹998"),
+    ]
+    mine = till.database.read(takings.by_month, RAVI)
+    assert [(t.month, t.net) for t in mine] == [("2026-12", -100), ("2026-11", 49_900)]
+
+
+def test_what_was_searched_for_is_a_file_too(till: Till, boss: FlaskClient) -> None:
+    sold_and_sent_back(till)
+    found = lines(boss.get("/admin/orders.csv"))
+    told = [(one["status"], one["paid"], one["refunded"], one["net"]) for one in found]
+    assert told == [
+        ("fulfilled", "49900", "100", "49800"),
+        ("disputed", "49900", "49900", "0"),
+        ("fulfilled", "1900", "0", "1900"),
+        ("created", "0", "0", "0"),
+    ]
+    assert [(one["amount"], one["currency"]) for one in found[1:3]] == [
+        ("49900", "INR"),
+        ("1900", "USD"),
+    ]
+    assert found[3]["email"] == "'=1+1@example.com"  # no spreadsheet runs it
+    assert [one["status"] for one in lines(boss.get("/admin/orders.csv?status=disputed"))] == [
+        "disputed"
+    ]
+    href = re.search(r'href="(/admin/orders\.csv[^"]*)"', text(boss.get(f"/admin/orders?q={RAVI}")))
+    assert href is not None
+    assert [one["email"] for one in lines(boss.get(href[1].replace("&amp;", "&")))] == [RAVI]
 
 
 def test_of_two_payments_one_goes_back_and_the_order_stays(till: Till, boss: FlaskClient) -> None:
@@ -165,5 +233,6 @@ def test_bad_requests_are_refused_politely(till: Till, boss: FlaskClient) -> Non
     order_id, _ = paid(till)
     assert boss.post(f"/admin/orders/{order_id}", data={"action": "burn"}).status_code == 400
     for query in ("before=x", "status=x", "q=%00", "before=nan", "before=1e999"):
-        assert boss.get(f"/admin/orders?{query}").status_code < 500, query
+        assert boss.get(f"/admin/orders?takings=1&{query}").status_code < 500, query
+        assert boss.get(f"/admin/orders.csv?{query}").status_code < 500, query
         assert boss.get(f"/admin/inbox?{query}").status_code < 500, query

@@ -8,7 +8,7 @@ came. A fact's `key` names it: told again, it is the same fact.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -201,6 +201,43 @@ def untold(facts: Iterable[Fact]) -> int:
     gone = sent_back(known)
     told = max((fact.amount or 0 for fact in known if fact.kind == "refund_told"), default=0)
     return gone if gone > told else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Money that came, or, below zero, that went again."""
+
+    at: float
+    amount: int
+    currency: str
+
+
+def moves(facts: Iterable[Fact]) -> list[Move]:
+    """The money of an order as it came and went; what a bank took back for good went as well."""
+    kinds = defaultdict[str, list[Fact]](list)
+    for fact in facts:
+        kinds[fact.kind].append(fact)
+    found: list[Move] = []
+    for payment_id, told in _payments(kinds).items():
+        came = max(told, key=lambda fact: (fact.amount or 0, fact.key))
+        left = came.amount or 0
+        found.append(Move(min(fact.at for fact in told), left, came.currency or ""))
+        for at, still_here in _departures(left, payment_id, kinds):
+            found.append(Move(at, still_here - left, came.currency or ""))
+            left = still_here
+    return [move for move in found if move.amount]
+
+
+def _departures(
+    amount: int, payment_id: str, kinds: Mapping[str, list[Fact]]
+) -> Iterator[tuple[float, int]]:
+    """When something of a payment went, and how much of it was left then; each is less."""
+    back = [f for f in kinds.get("refunded", ()) if f.payment_id == payment_id]
+    for fact in sorted(back, key=lambda fact: (fact.amount or 0, fact.at)):
+        yield fact.at, max(0, amount - (fact.amount or 0))
+    lost = [f.at for f in kinds.get("dispute_lost", ()) if f.payment_id == payment_id]
+    if lost:
+        yield min(lost), 0
 
 
 def _total(kind: str, facts: Iterable[Fact]) -> int:

@@ -206,24 +206,30 @@ def search(
     limit: int = 50,
     before: float | None = None,
 ) -> list[Order]:
-    """Orders for operators, newest first: by number, payment, address or product; all for "".
+    """Orders for operators, newest first: those that `wanted` names."""
+    named = wanted(text, status)
+    if before is not None:
+        named.append(Row.created_at < before)
+    newest = COLUMNS.where(*named).order_by(Row.created_at.desc(), Row.id.desc()).limit(limit)
+    return [from_row(row) for row in session.all(newest)]
+
+
+def wanted(text: str = "", status: str | None = None) -> list[ColumnElement[bool]]:
+    """What operators look for: a number, payment, address or product; everything for "".
 
     `status` is one of an order's, or `held`.
     """
-    wanted: list[ColumnElement[bool]] = []
+    found: list[ColumnElement[bool]] = []
     if text := text.strip():
         paid = select(OrderEvent.order_id).where(OrderEvent.payment_id == text)
         named = (Row.id == text, Row.gateway_id == text, Row.receipt == text, Row.product == text)
         typed = addresses.find(text) or text.casefold()
-        wanted.append(or_(*named, Row.email == typed, Row.id.in_(paid)))
+        found.append(or_(*named, Row.email == typed, Row.id.in_(paid)))
     if status == "held":
-        wanted.append(Row.held.is_not(None))
+        found.append(Row.held.is_not(None))
     elif status:
-        wanted.append(Row.status == status)
-    if before is not None:
-        wanted.append(Row.created_at < before)
-    newest = COLUMNS.where(*wanted).order_by(Row.created_at.desc(), Row.id.desc()).limit(limit)
-    return [from_row(row) for row in session.all(newest)]
+        found.append(Row.status == status)
+    return found
 
 
 def note(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any, Final, Literal
 
 import msgspec
@@ -9,8 +10,9 @@ from flask import Blueprint
 from werkzeug.wrappers import Response
 
 from whatworks import checkout, clock, db, errors, reconcile
-from whatworks.store import deliveries, inbox, ledger, money, orders, settlement
+from whatworks.store import deliveries, inbox, ledger, money, orders, settlement, takings
 from whatworks.store.orders import Event, Order
+from whatworks.store.takings import Taking
 from whatworks.web import fields, http, identity, pages
 from whatworks.web import orders as order_pages
 
@@ -27,6 +29,7 @@ class Search(msgspec.Struct):
         "", "created", "paid", "fulfilled", "failed", "refunded", "disputed", "held"
     ] = ""
     before: float | None = None
+    takings: Literal["", "1"] = ""
 
 
 class Shelf(msgspec.Struct):
@@ -65,7 +68,20 @@ def list_() -> Response:
         status=asked.status,
         statuses=[(one, one.capitalize()) for one in STATUSES],
         waiting=http.read(orders.search, "", status="held", limit=PAGE),
+        takings=_takings(asked) if asked.takings else None,
     )
+
+
+@site.get("/admin/orders.csv")
+def as_csv() -> Response:
+    """The orders that were searched for, all of them, for spreadsheets."""
+    identity.require_operator()
+    asked = http.read_query(Search)
+    file = io.StringIO()
+    http.read(takings.write, asked.q, asked.status or None, file)
+    response = Response(file.getvalue(), mimetype="text/csv")
+    response.headers.set("Content-Disposition", "attachment", filename="orders.csv")
+    return response
 
 
 @site.get("/admin/orders/<order_id>")
@@ -133,6 +149,10 @@ def replay(letter_id: str) -> Response:
     return pages.go(
         f"/admin/inbox/{letter_id}", f"Handled again: {letter.result or 'nothing new'}."
     )
+
+
+def _takings(asked: Search) -> list[Taking]:
+    return http.read(takings.by_month, asked.q, asked.status or None)
 
 
 def _do(given: Act, order: Order, boss_id: str) -> str:
