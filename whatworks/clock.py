@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from collections.abc import Iterator
+from contextvars import ContextVar
 from datetime import UTC, datetime
+from typing import Final
 
 import uuid_utils
 
+_told: Final = ContextVar[float | None]("told", default=None)
+
 
 def now() -> datetime:
-    """The current time, aware, in UTC."""
-    return datetime.now(UTC)
+    """The current time, aware, in UTC; inside `told_at` the time that is told of."""
+    told = _told.get()
+    return datetime.now(UTC) if told is None else datetime.fromtimestamp(told, UTC)
+
+
+@contextlib.contextmanager
+def told_at(seconds: float) -> Iterator[None]:
+    """Inside it is that time, in this thread: for invented people, who did things long ago.
+
+    Identifiers are made in the order of the telling all the same.
+
+    >>> with told_at(1768176000.0):
+    ...     rfc3339(timestamp())
+    '2026-01-12T00:00:00Z'
+    """
+    token = _told.set(seconds)
+    try:
+        yield
+    finally:
+        _told.reset(token)
 
 
 def timestamp() -> float:

@@ -33,7 +33,7 @@ FLOORS: Final = (
     "advice reminders retractions",
     "jobs",
     "web",
-    "app demo_people backup",
+    "app backup",
     "server demo wsgi",
     "cli",
     "__main__",

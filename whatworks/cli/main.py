@@ -11,9 +11,11 @@ from pathlib import Path
 
 import click
 
-from whatworks import api_docs, backup, clock, demo, export, jobs, server, settings
+from whatworks import api_docs, backup, clock, db, export, jobs, server, settings
 from whatworks.cli import catalogue, evidence, frame, operators, store
 from whatworks.cli.frame import Chosen
+from whatworks.demo import building
+from whatworks.people import signins
 from whatworks.upgrades import legacy, migrations
 from whatworks.web import openapi
 
@@ -216,30 +218,52 @@ def demo_(chosen: Chosen, people: int, seed: int, fresh: bool, is_served: bool) 
     """Make a database of invented people, to see every page in use.
 
     It lies in `demo` inside the data folder and is never mixed with yours. With --serve it is
-    served; the second time, `whatworks demo --serve` serves what is there.
+    served, with links that sign you in as one of the people and as the operator; the second time,
+    `whatworks demo --serve` serves what is there. Reminders are off, and no gateway is asked.
+
+    \b
+    whatworks demo --serve
+    whatworks demo --fresh --people 500 --seed 7
     """
     given = chosen.settings()
-    folder = given.data_dir / demo.FOLDER
+    folder = given.data_dir / building.FOLDER
     there = replace(given, data_dir=folder, database_url="", smtp_url="", plan_limits="enforce")
     there = replace(there, razorpay_key_id="", razorpay_key_secret="", stripe_secret_key="")
+    # Reminders would go to hundreds of people at once, and bury the codes for signing in.
+    there = replace(there, storage_url="", reminders=False)
     if fresh:
-        demo.remove(folder)
+        building.remove(folder)
     if not (is_served and (folder / "data.db").exists()):
         _make_demo(there, people, seed)
     if is_served:
+        _tell_how_to_sign_in(server.ensure_folder(there))
         server.run(there, click.echo)
     else:
-        click.echo("See it: whatworks demo --serve")
+        click.echo("See it: whatworks demo --serve, which says how to sign in")
 
 
 def _make_demo(there: settings.Settings, people: int, seed: int) -> None:
     there = server.ensure_folder(there)
     with frame.bar(people, "Inventing people") as progress:
-        made = demo.build(there, people=people, seed=seed, progress=progress)
-    click.echo(f"{made.people} people, {made.executions} executions, {made.outcomes} outcomes")
-    click.echo(f"Sign in as {made.email}; the code comes by mail, to {there.data_dir / 'outbox'}")
-    click.echo(f"Her access token: {made.token}")
-    click.echo(f"An operator: {made.operator_email}, API key {made.operator_key}")
+        made = building.build(there, count=people, seed=seed, progress=progress)
+    click.echo(
+        f"{made.people} people, {made.executions} executions, {made.outcomes} outcomes,"
+        f" {made.proofs} proofs"
+    )
+    click.echo(f"For programs: token of {building.PERSON} {made.token}")
+    click.echo(f"              key of {building.OPERATOR} {made.operator_key}")
+
+
+def _tell_how_to_sign_in(there: settings.Settings) -> None:
+    database = db.Database(there.url)
+    for role, email in (("Person", building.PERSON), ("Operator", building.OPERATOR)):
+        token = database.write(signins.begin, email, there.secret_key).token
+        click.echo(f"{role:<10} {email}: {there.address}/signin/link?token={token}")
+    database.close()
+    click.echo(
+        "           Each link works once, within ten minutes. Later, give the address at /signin;"
+        f" the code is in the newest file of {there.data_dir / 'outbox'}"
+    )
 
 
 @main.command("settings")

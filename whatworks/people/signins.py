@@ -34,6 +34,11 @@ class Challenge:
     code: str
     known: bool
 
+    @property
+    def token(self) -> str:
+        """What the link carries."""
+        return f"{self.id}.{self.secret}"
+
 
 _INSERT: Final = db.Query(insert(SignIn))
 _WRONG: Final = db.Query(

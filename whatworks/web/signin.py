@@ -222,7 +222,7 @@ def send(email: str, challenge: Challenge, then: str) -> None:
     address = http.platform().settings.address
     onward = {"next": then} if then else {}
     if challenge.known:
-        token = {"token": f"{challenge.id}.{challenge.secret}"}
+        token = {"token": challenge.token}
         url = f"{address}/signin/link?{urlencode(token | onward)}"
         subject = f"{challenge.code} is your whatworks code"
         text = render_template("mail/signin.txt", url=url, code=challenge.code, minutes=10)

@@ -1,4 +1,4 @@
-"""A separate database full of synthetic people, so that every page can be seen in use."""
+"""Building the demo: a separate database, marked, with people whose doings fill every page."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from sqlalchemy.dialects.postgresql import insert
 
-from whatworks import catalogue, clock, db, demo_people, settings
-from whatworks.advice import recommendations
-from whatworks.demo_people import Person, Run
+from whatworks import catalogue, clock, db, settings, storage
+from whatworks.demo import orders, people, proofs, slates, today
+from whatworks.demo.people import Person, Run
 from whatworks.evidence import fits, performance, publications
 from whatworks.evidence.beliefs import Beliefs
 from whatworks.execution import steps
@@ -28,6 +28,7 @@ from whatworks.models import (
     WorkflowExecution,
 )
 from whatworks.people import operators, sessions
+from whatworks.results import pictures
 from whatworks.settings import Settings
 from whatworks.store import plans, products
 from whatworks.store.entitlements import Terms
@@ -35,7 +36,9 @@ from whatworks.upgrades import migrations
 
 FOLDER: Final = "demo"
 BATCH: Final = 200
-RECOMMENDED: Final = 150  # people who have been shown recommendations
+TOLD: Final = 300  # of so many people it is told what they were recommended, showed and bought
+PERSON, OPERATOR = "asha@demo.example", "operator@demo.example"
+LIMITS: Final = pictures.Limits(bytes=10_000_000, pixels=25_000_000, pages=10)
 PATIENCE: Final = 600.0
 
 _ADD: Final = {
@@ -56,18 +59,17 @@ Rows = dict[type[Any], list[dict[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What was made, and who may be signed in as."""
+    """What was made, and how programs get in: as PERSON, and as OPERATOR."""
 
     people: int
     executions: int
     outcomes: int
-    email: str
+    proofs: int
     token: str
-    operator_email: str
     operator_key: str
 
 
-def build(chosen: Settings, *, people: int, seed: int, progress: Callable[[int], None]) -> Made:
+def build(chosen: Settings, *, count: int, seed: int, progress: Callable[[int], None]) -> Made:
     """Fill a new database inside the folder, which is marked. Raises Refused when there is one."""
     if (chosen.data_dir / "data.db").exists():
         raise migrations.Refused(
@@ -77,7 +79,7 @@ def build(chosen: Settings, *, people: int, seed: int, progress: Callable[[int],
     migrations.upgrade(chosen.url)
     database = db.Database(chosen.url, patience=PATIENCE)
     try:
-        made = _fill(database, people, seed, progress)
+        made = _fill(database, chosen, count, seed, progress)
     except BaseException:  # also Ctrl-C: half of the people are of no use
         database.close()
         remove(chosen.data_dir)
@@ -95,46 +97,65 @@ def remove(folder: Path) -> None:
     shutil.rmtree(folder)
 
 
-def _fill(database: db.Database, people: int, seed: int, progress: Callable[[int], None]) -> Made:
+def _fill(
+    database: db.Database,
+    chosen: Settings,
+    people_count: int,
+    seed: int,
+    progress: Callable[[int], None],
+) -> Made:
+    now = clock.timestamp()
+    operator_id, operator_key = database.write(_add_operator)
+    told, executions, outcomes = _add_people(database, people_count, seed, now, progress)
+    first = told[0].profile.id
+    known, terms = _count(database)
+    database.write(orders.tell, told, terms.products, now)
+    place = proofs.Place(
+        database,
+        storage.open_("", chosen.data_dir / "files"),
+        pictures.Studio(LIMITS),
+        operator_id,
+    )
+    shown = proofs.tell(place, told, now)
+    for person in told:
+        database.write(slates.tell, person, known, terms, seed, now)
+    database.write(today.tell, told[0], now)
+    token = database.write(sessions.open_, first, kind="token", label="demo", days=90)
+    return Made(people_count, executions, outcomes, shown, token, operator_key)
+
+
+def _add_people(
+    database: db.Database, count: int, seed: int, now: float, progress: Callable[[int], None]
+) -> tuple[list[Person], int, int]:
+    """Everybody with their runs; returns the first of them, of whom more is told, and counts."""
     guides = list(catalogue.read_folder(catalogue.BUNDLED))
     database.write(catalogue.load, guides, source="bundled")
-    offered = database.read(catalogue.list_current)
-    invented = demo_people.people(offered, people, seed, clock.timestamp())
-    ids: list[str] = []
+    invented = people.people(database.read(catalogue.list_current), count, seed, now)
+    first: list[Person] = []
     executions = outcomes = 0
     while batch := list(islice(invented, BATCH)):
         database.write(_add, batch)
         progress(len(batch))
-        ids += [person.profile.id for person in batch]
+        first += batch[: TOLD - len(first)]
         executions += sum(len(person.runs) for person in batch)
         outcomes += sum(len(run.outcomes) for person in batch for run in person.runs)
-    database.write(performance.rebuild)
+    return first, executions, outcomes
+
+
+def _count(database: db.Database) -> tuple[Beliefs, Terms]:
+    """Count what happened, fit the model, and publish."""
     known = Beliefs()
-    terms = Terms(plans.from_settings(Settings()), products.load())
+    database.write(performance.rebuild)
     database.write(fits.store, database.read(fits.compute))
     publications.keep_up_all(database, known)
-    for number, user_id in enumerate(ids[:RECOMMENDED]):
-        _recommend(database, known, user_id, terms, follow=number % 3 == 0)
-    token = database.write(sessions.open_, ids[0], kind="token", label="demo", days=90)
-    email, key = database.write(_add_operator)
-    return Made(people, executions, outcomes, "asha@demo.example", token, email, key)
-
-
-def _recommend(
-    database: db.Database, known: Beliefs, user_id: str, terms: Terms, *, follow: bool
-) -> None:
-    """Draw a slate for somebody, who may follow the first of it."""
-    drawn = database.read(recommendations.draw, user_id, 5, known, terms)
-    shown = database.write(recommendations.keep, drawn)
-    if shown and follow:
-        database.write(recommendations.click, user_id, shown[0].id)
+    return known, Terms(plans.from_settings(Settings()), products.load())
 
 
 def _add_operator(session: db.Session) -> tuple[str, str]:
-    now, user_id, email = clock.timestamp(), clock.new_id(), "operator@demo.example"
-    _insert(session, _person_rows(user_id, email, "scale_business", "agency", "advanced", now))
+    now, user_id = clock.timestamp(), clock.new_id()
+    _insert(session, _person_rows(user_id, OPERATOR, "scale_business", "agency", "advanced", now))
     operators.grant(session, user_id, by="demo data")
-    return email, operators.new_key(session, user_id, "demo")
+    return user_id, operators.new_key(session, user_id, "demo")
 
 
 def _person_rows(
@@ -158,9 +179,9 @@ def _person_rows(
     }
 
 
-def _add(session: db.Session, people: list[Person]) -> None:
+def _add(session: db.Session, batch: list[Person]) -> None:
     rows: Rows = {table: [] for table in _ADD}
-    for person in people:
+    for person in batch:
         for table, values in _rows(person):
             rows[table].append(values)
     _insert(session, rows)

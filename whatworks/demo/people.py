@@ -70,6 +70,12 @@ class Person:
     plan: str
     runs: list[Run]
 
+    @property
+    def seen_at(self) -> float:
+        """When something happened in one of their runs for the last time, or they joined."""
+        told: list[float] = [event.at for run in self.runs for _, event in run.events]
+        return max(told, default=self.profile.created_at or 0.0)
+
 
 def people(offered: Sequence[Workflow], count: int, seed: int, now: float) -> Iterator[Person]:
     """So many people. The first is asha@demo.example, who holds every plan and did a lot."""
@@ -87,6 +93,12 @@ def chance_of_success(profile: Profile, workflow: Workflow) -> float:
     rate -= 0.0 if profile.market in guide.markets else 0.18
     rate -= 0.0 if profile.skill_level in guide.skill_levels else 0.08
     return min(max(rate, 0.08), 0.95)
+
+
+def keeps_on(profile: Profile, workflow: Workflow) -> float:
+    """How likely such a person goes on after any one step."""
+    rate: float = chance_of_success(profile, workflow) ** (1 / len(workflow.guide.steps))
+    return rate
 
 
 def _fixed(*words: str) -> float:
@@ -160,9 +172,9 @@ class _Attempt:
 
     def run(self) -> Run:
         planned = self.workflow.guide.steps
-        keeps_on = chance_of_success(self.profile, self.workflow) ** (1 / len(planned))
+        goes_on = keeps_on(self.profile, self.workflow)
         for step in planned:
-            if self.chance.random() > keeps_on:
+            if self.chance.random() > goes_on:
                 self._give_up(step)
                 break
             if not self._take(step, last=step.number == len(planned)):
