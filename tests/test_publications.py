@@ -29,6 +29,7 @@ from whatworks.evidence.findings import Evidence
 from whatworks.evidence.fits import SEGMENTS
 from whatworks.evidence.tallies import Tally
 from whatworks.execution import executions
+from whatworks.stats import ranking
 
 __all__ = ["stocked"]
 FREELANCERS = ("freelancer", "beginner")
@@ -196,9 +197,17 @@ def test_policies_are_judged_only_with_enough(stocked: db.Database, known: Belie
     assert "needed" in few["by chance"].why
     follow(stocked, known, 200)
     many = {r.policy: r.verdict for r in stocked.read(policies.report, known, chance)}
-    assert many["as it is"].rows >= 200
-    assert many["as it is"].effective > 100
+    assert many["as it is now"].rows >= 200
+    assert many["as it is now"].effective > 100
     assert many["by chance"].better is not True
+
+
+def test_the_policy_as_it_is_now_draws_as_slates_are_drawn() -> None:
+    scores = np.array([0.7, 0.1, 0.4, 0.02], dtype=np.float32)
+    now = policies.POLICIES["as it is now"](scores.astype(np.float64), np.ones(4))
+    for seed in range(20):
+        slate = ranking.draw(scores, 1, np.random.default_rng(seed))
+        assert now[slate.items[0]] == pytest.approx(slate.propensities[0], rel=1e-6)
 
 
 def follow(database: db.Database, known: Beliefs, count: int) -> None:

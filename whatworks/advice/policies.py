@@ -35,7 +35,8 @@ Policy = Callable[[Floats, Floats], Floats]  # optimistic scores, chances → pr
 def _soft(score: Floats, temperature: float) -> Floats:
     energy = ranking.energies(score.astype(np.float32), temperature).astype(np.float64)
     weight = np.exp(energy - energy.max())
-    found: Floats = weight / weight.sum()
+    even = ranking.FLOOR / len(score)  # as slates are drawn, the floor with them
+    found: Floats = (1 - ranking.FLOOR) * weight / weight.sum() + even
     return found
 
 
@@ -46,7 +47,7 @@ def _best(score: Floats) -> Floats:
 
 
 POLICIES: Final[dict[str, Policy]] = {
-    "as it is": lambda score, _: _soft(score, ranking.TEMPERATURE),
+    "as it is now": lambda score, _: _soft(score, ranking.TEMPERATURE),
     "half as curious": lambda score, _: _soft(score, ranking.TEMPERATURE / 2),
     "always the most promising": lambda score, _: _best(score),
     "always the likeliest to be finished": lambda _, chance: _best(chance),
