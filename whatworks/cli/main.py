@@ -163,12 +163,23 @@ def backup_(chosen: Chosen, file: Path) -> None:
 
 
 @main.command()
-@click.option("--days", type=click.IntRange(1), help="[default: WHATWORKS_ABANDON_AFTER_DAYS, 30]")
+@click.option(
+    "--days",
+    type=click.IntRange(1),
+    help="Abandon what nobody touched for so many days; 1 is everything since yesterday."
+    "  [default: WHATWORKS_ABANDON_AFTER_DAYS, 30]",
+)
 @click.pass_obj
 def expire(chosen: Chosen, days: int | None) -> None:
     """Abandon executions that nobody touched for their window.
 
-    A running server does this every hour. Their owners may resume them.
+    A running server does this every hour by itself; this is for a machine without one, or to try
+    another window once. What is abandoned counts as stopped in the evidence. Its owner may resume
+    it, and then it counts as open again.
+
+    \b
+    whatworks expire              by the setting
+    whatworks expire --days 60    only what has been silent for two months
     """
     window = days or chosen.settings().abandon_after_days
     with chosen.database() as database:
@@ -181,15 +192,36 @@ def _count_up(done: int) -> None:
 
 
 @main.command("export")
-@click.option("--what", type=click.Choice(sorted(export.TABLES)), default="executions")
-@click.option("--format", "form", type=click.Choice(export.FORMATS), default="csv")
+@click.option(
+    "--what",
+    type=click.Choice(sorted(export.TABLES)),
+    default="executions",
+    show_default=True,
+    help="The table, a row for each of its things.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(export.FORMATS),
+    default="csv",
+    show_default=True,
+    help="csv for spreadsheets; jsonl, one JSON object a line, for programs.",
+)
 @click.option("--out", type=click.Path(dir_okay=False), default="-", help="File, or - for stdout.")
 @click.pass_obj
 def export_(chosen: Chosen, what: str, form: str, out: str) -> None:
     """Write a table as CSV or JSON lines.
 
     People appear by user id only; notes and links stay out. Text that a spreadsheet would run as
-    a formula gets an apostrophe before it.
+    a formula gets an apostrophe before it; in JSON lines nothing is changed. A file is replaced
+    only when the new one is complete.
+
+    \b
+    executions     runs: whose, which workflow and version, how far, when, in which segment
+    outcomes       results as reported, corrected ones too
+    performance    the counts behind the evidence, per workflow, market and level
+    proofs         what was shown, without text or pictures
+    reviews        what was decided on them, and why
 
     \b
     whatworks export --what outcomes --out outcomes.csv
