@@ -66,6 +66,22 @@ def test_mistakes_take_the_focus_and_lead_to_their_field(page: Page, form: str) 
     expect(page).to_have_title(re.compile("^Error: "))
 
 
+def test_a_mistake_is_no_longer_shown_once_it_is_mended(page: Page, form: str) -> None:
+    page.locator("form.outcome button.wide").click()
+    expect(page.locator("#value-error")).to_be_visible()
+    page.fill("#value", "4800")
+    page.locator("#value").blur()
+    for gone in ("#value-error", ".errors", "[aria-invalid]"):
+        expect(page.locator(gone)).to_have_count(0)
+
+
+def test_a_mistake_is_not_shown_where_nothing_is_asked(page: Page, form: str) -> None:
+    page.locator("form.outcome button.wide").click()
+    expect(page.locator(".errors")).to_be_visible()
+    choose(page, "nothing")
+    expect(page.locator(".errors")).to_have_count(0)
+
+
 def test_a_draft_waits_for_the_connection(context: BrowserContext, form: str) -> None:
     page = context.new_page()  # whose console may say that there is no connection
     page.goto(form)

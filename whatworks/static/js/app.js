@@ -15,4 +15,23 @@ addEventListener("beforeunload", (event) => {
   if (typed) event.preventDefault();
 });
 
+// What was wrong with a field is said until it is changed, or no longer asked for; then it is the
+// server's turn to look again.
+function mend(problem) {
+  const name = problem.id.replace(/-error$/, "");
+  for (const field of document.querySelectorAll(`[aria-describedby~="${problem.id}"]`)) {
+    field.setAttribute("aria-describedby", field.getAttribute("aria-describedby").replace(problem.id, "").trim());
+    field.removeAttribute("aria-invalid");
+  }
+  problem.remove();
+  document.querySelector(`.errors li:has([href="#${name}"])`)?.remove();
+  document.querySelector(".errors:not(:has(li))")?.remove();
+}
+addEventListener("change", ({ target }) => {
+  const isChanged = target.type === "radio" || target.value !== target.defaultValue;
+  for (const problem of document.querySelectorAll(".problem[id]")) {
+    if ((isChanged && problem.id === `${target.name}-error`) || !problem.checkVisibility()) mend(problem);
+  }
+});
+
 if (document.querySelector("[data-pages]")) import("./kept.js");
