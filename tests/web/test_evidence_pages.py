@@ -13,7 +13,7 @@ from flask import Flask
 from tests import people
 from tests.conftest import Make
 from tests.people import Person
-from whatworks.evidence import recount, upkeep
+from whatworks.evidence import publications, recount, upkeep
 
 Sign = Callable[..., Person]
 
@@ -67,6 +67,22 @@ def test_the_public_page_shows_the_funnel_and_its_bounds(lived_in: Flask) -> Non
     assert "<strong>56%</strong> of those who began got something" in page  # 10 of 18
     assert "<strong>94%</strong>" in page  # 17 of 18
     assert "12 of 16 people finished this" in page
+
+
+def test_who_earned_in_money_without_a_rate_is_neither_silent_nor_nothing(lived_in: Flask) -> None:
+    """Two more report, in taka: what they got is not known here, so the range has room for it."""
+    for _ in range(2):
+        nila = people.sign_up(lived_in)
+        run = nila.start("resume_generator")
+        nila.finish(run)
+        nila.report(run, value=9000, currency="BDT")
+    platform = people.platform(lived_in)
+    upkeep.fit(platform.database)
+    publications.keep_up_all(platform.database, platform.beliefs)
+    page = text(lived_in.test_client().get("/executor/resume_generator"))
+    assert "9 people did not say what it brought, or said something that is not counted" in page
+    assert "<strong>95%</strong>" in page  # 10 and 9 of 20
+    assert "11 people whose results are counted here" in page
 
 
 def test_a_page_without_enough_people_shows_no_funnel(app: Flask, person: Sign) -> None:
@@ -147,6 +163,30 @@ def test_operators_see_every_cell_and_where_people_stop(lived_in: Flask) -> None
     assert "known ends of 1 workflow" in overview
     assert "nothing was logged" in overview
     assert boss.client.get("/admin/evidence/never_heard_of").status_code == 404
+
+
+def test_operators_see_why_people_pass(lived_in: Flask) -> None:
+    boss, asha = people.operator(lived_in), people.sign_up(lived_in)
+    run = asha.start("whatsapp_bot")
+    skipped = {"kind": "verdict", "step": 1, "result": "skipped", "reason": "done_already"}
+    people.made(asha.post(f"/api/execution/{run}/event", skipped))
+    shown = asha.client.get(f"/api/recommendations/{asha.user_id}").get_json()["recommendations"]
+    asha.client.post(
+        f"/recommendations/{shown[0]['recommendation_id']}/dismiss", data={"reason": "too_hard"}
+    )
+    page = text(boss.client.get("/admin"))
+    assert "It is too hard for me</span><strong>1<" in page
+    assert "I had done it before</span><strong>1<" in page
+    assert "No reason given</span><strong>4<" in page
+
+
+def test_operators_have_no_plan_and_are_told_so(lived_in: Flask) -> None:
+    boss = people.operator(lived_in)
+    for path in ("/pricing", "/library"):
+        page = text(boss.client.get(path))
+        assert "open to you, without a plan" in page
+        assert "Scale plan</h2>" not in page
+        assert "Your plan" not in page
 
 
 def test_operators_take_it_all_along(lived_in: Flask, tmp_path: Path) -> None:

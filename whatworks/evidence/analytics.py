@@ -17,7 +17,12 @@ from whatworks.evidence.beliefs import SIZE, Beliefs
 from whatworks.evidence.findings import Level, Levels
 from whatworks.evidence.fits import SEGMENTS
 from whatworks.evidence.sums import STATE_NAMES, States
-from whatworks.models import ExecutionEvent, VersionPerformance, WorkflowExecution
+from whatworks.models import (
+    ExecutionEvent,
+    ExecutionStep,
+    VersionPerformance,
+    WorkflowExecution,
+)
 from whatworks.people import profiles
 from whatworks.stats import estimates, values
 from whatworks.stats.estimates import Estimate
@@ -51,6 +56,19 @@ _FAILED: Final = db.Query(
     .where(_X.kind == "logged", _X.result == "failed", _X.step.is_not(None))
     .group_by(_X.step, _REASON)
 )
+_S: Final = ExecutionStep
+_REASONS: Final = {
+    kind: db.Query(
+        select(reason, func.count(_S.user_id.distinct()))
+        .where(happened)
+        .group_by(reason)
+        .order_by(func.count(_S.user_id.distinct()).desc(), reason)
+    )
+    for kind, reason, happened in (
+        ("skipped", _S.reason, _S.result == "skipped"),
+        ("failed", _S.failed_reason, _S.failures > 0),
+    )
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +143,14 @@ def steps(session: db.Session, workflow_name: str, count: int) -> list[Step]:
         found.append(Step(number, left, stopped[number], failed[number]))
         left -= stopped[number]
     return found
+
+
+def reasons(session: db.Session) -> dict[str, list[tuple[str | None, int]]]:
+    """Why steps were skipped, and why they failed: how many people said so, most first."""
+    return {
+        kind: [(row[0], int(row[1])) for row in session.all(query)]
+        for kind, query in _REASONS.items()
+    }
 
 
 def shares(levels: Levels, level: Level) -> np.typing.NDArray[np.float64]:

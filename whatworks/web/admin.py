@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections import Counter
+from typing import Any, Final
 
 from flask import Blueprint
 from werkzeug.wrappers import Response
 
-from whatworks import catalogue, db
-from whatworks.evidence import findings, totals
+from whatworks import catalogue, clock, db
+from whatworks.advice import dismissals
+from whatworks.evidence import analytics, findings, totals
 from whatworks.results import reviews
 from whatworks.shop import Shop
-from whatworks.web import http, identity, pages, views
+from whatworks.web import http, identity, kept, pages, views
 
 site = Blueprint("admin", __name__)
+
+QUARTER: Final = 900.0
 
 
 @site.get("/admin")
 def home() -> Response:
-    """Counts, health and the workflows."""
+    """Counts, health, the workflows, and why people pass things over."""
     boss = identity.require_operator()
     counts = http.read(totals.count)
     return pages.render(
@@ -30,7 +34,21 @@ def home() -> Response:
         proofs_waiting=http.read(reviews.count_waiting, boss.id),
         health=_health(),
         workflows=http.read(_workflows),
+        why=_why(),
     )
+
+
+def _why() -> dict[str, list[tuple[str | None, int]]]:
+    """Why people pass things over; every quarter of an hour, for it counts all there is."""
+    quarter = int(clock.timestamp() // QUARTER)
+
+    def ask(session: db.Session) -> dict[str, list[tuple[str | None, int]]]:
+        dismissed = Counter[str | None]()
+        for _, reason, people in dismissals.counts(session):
+            dismissed[reason] += people
+        return {"dismissed": dismissed.most_common(), **analytics.reasons(session)}
+
+    return kept.get(("why",), quarter, lambda: http.read(ask))
 
 
 def _health() -> list[dict[str, Any]]:

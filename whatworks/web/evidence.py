@@ -50,9 +50,12 @@ def overview() -> Response:
     """Every workflow in a line, the newest fit, and whether other policies would do better."""
     identity.require_operator()
     offered = http.read(catalogue.list_current)
+    titles = {workflow.name: workflow.title for workflow in offered}
     said: dict[str, list[tuple[str, int]]] = {}
     for name, reason, people in http.read(dismissals.counts):
-        said.setdefault(name, []).append((dismissals.WORDS.get(reason, reason), people))
+        said.setdefault(titles.get(name, name), []).append(
+            (dismissals.WORDS.get(reason, reason), people)
+        )
     return pages.render(
         "admin_evidence.html",
         workflows=offered,

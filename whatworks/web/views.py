@@ -73,13 +73,16 @@ class FunnelRow:
 
 @dataclass(frozen=True)
 class Funnel:
-    """From beginning to a result. `low` and `high` are who got something, 0 to 100, if all silent
-    people got nothing, or all something; None while too few have reported.
+    """From beginning to a result. `silent` did not say what it brought, or something that is not
+    counted with the rest (`unlike`: another measure, money without a rate, too new). `low` and
+    `high` are who got something, 0 to 100, if all of them got nothing, or all something; None while
+    too few have reported.
     """
 
     began: int
     rows: list[FunnelRow]
     silent: int
+    unlike: bool
     low: float | None
     high: float | None
     as_of: float | None
@@ -172,13 +175,15 @@ def funnel(levels: Levels) -> Funnel | None:
     if states.pending:
         rows.insert(1, FunnelRow("Still at it", states.pending, 100 * states.pending / began))
     low = high = None
-    silent = max(began - states.reported, 0)
+    alike = min(value.people, states.reported) if value else states.reported
+    silent = max(began - alike, 0)
     if got is not None:
         got = min(got, states.reported)
         rows.append(FunnelRow("Got something", got, 100 * got / began))
         low, high = 100 * got / began, 100 * (got + silent) / began
     row = levels.published(WHOLE)
-    return Funnel(began, rows, silent, low, high, row.rate_at if row else None)
+    is_unlike = alike < states.reported
+    return Funnel(began, rows, silent, is_unlike, low, high, row.rate_at if row else None)
 
 
 def recommendation(workflow: Workflow, shown: Impression) -> Rec:
