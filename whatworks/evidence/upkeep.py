@@ -21,7 +21,7 @@ from whatworks.evidence.beliefs import Beliefs
 logger = logging.getLogger(__name__)
 FIRST: Final = 10.0
 EVERY: Final = 60.0
-RESTS: Final = 4.0  # after each part, times as long as it took: requests come first
+RESTS: Final = 9.0  # after each part, times as long as it took: requests come first
 
 
 def start(database: db.Database, beliefs: Beliefs) -> threading.Event:
