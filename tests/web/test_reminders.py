@@ -201,6 +201,9 @@ def test_the_setting_and_the_switch(
     asha = joined(app)
     finished(asha)
     assert Post(app, box).send(clock.timestamp() + 8 * DAY) == []
+    profile = people.signed_in(app, asha.user_id).get("/profile").get_data(as_text=True)
+    assert "This site sends none" in profile
+    assert "/profile/reminders" not in profile
     close(app)
     app = build(database_url, tmp_path, url)
     post = Post(app, box)

@@ -37,6 +37,8 @@ RUPEES: Final = {"INR": 1.0, "USD": 85.0, "NGN": 0.055, "PHP": 1.5, "GBP": 110.0
 PLANS: Final = {"free": 70, "pro": 24, "scale": 6}
 LEVELS: Final = {"beginner": 50, "intermediate": 35, "advanced": 15}
 TYPICAL: Final = {"revenue": 4_000.0, "time_saved": 4.0, "customers": 4.0, "custom": 5.0}
+WHY_FAILED: Final = dict(zip(steps.FAILED, (28, 22, 12, 34, 4), strict=True))
+WHY_SKIPPED: Final = dict(zip(steps.SKIPPED, (45, 30, 20, 5), strict=True))
 WORKED_NOTES: Final = (
     "Done in one go.",
     "Took longer than planned, but it holds.",
@@ -194,7 +196,7 @@ class _Attempt:
             return False
         if self.chance.random() < 0.06:
             self.skipped += 1
-            if not self._log(step, "skipped", (), self.chance.choice(steps.SKIPPED)):
+            if not self._log(step, "skipped", (), _pick(self.chance, WHY_SKIPPED)):
                 return False
         elif not self._log(step, "worked", WORKED_NOTES):
             return False
@@ -208,7 +210,7 @@ class _Attempt:
                 self._add(Event("checked", self.at, step=step.number, result="on", item=item))
 
     def _fail(self, step: Step) -> bool:
-        return self._log(step, "failed", FAILED_NOTES, self.chance.choice(steps.FAILED))
+        return self._log(step, "failed", FAILED_NOTES, _pick(self.chance, WHY_FAILED))
 
     def _log(
         self, step: Step, result: str, notes: Sequence[str], reason: str | None = None

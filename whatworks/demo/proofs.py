@@ -119,7 +119,8 @@ def _show(place: Place, claim: Claim, kind: str) -> str:
 def _shown(outcome: Outcome) -> Shown:
     title, about = NOUNS[outcome.metric_type]
     day = (clock.rfc3339(outcome.created_at) or "")[:10]
-    return Shown(title, about, f"{outcome.value:,.10g} {outcome.currency}", day)
+    unit = "customers" if outcome.metric_type == "customers" else outcome.currency
+    return Shown(title, about, f"{outcome.value:,.10g} {unit}", day)
 
 
 def _keep(session: db.Session, claim: Claim, proof_id: str, draft: Draft) -> None:

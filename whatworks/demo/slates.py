@@ -24,6 +24,7 @@ SIZE: Final = 5
 VISITS: Final = 3
 SINCE: Final = 30 * DAY  # how long ago the first of these slates was drawn
 LATEST: Final = 6 * DAY  # what is begun later would not be finished by now
+WHY_NOT: Final = (30, 14, 8, 22, 6, 18, 2)  # how likely each of dismissals.REASONS is given
 TEMPTING: Final = (6, 2, 1, 1, 1)  # how much likelier the first place is followed than the last
 
 
@@ -55,7 +56,7 @@ def _answer(
     open_ = [one for one in shown if one.propensity is not None]  # the others need a larger plan
     mood, at = chance.random(), at + 60
     if mood < 0.1:
-        why = chance.choice(list(dismissals.REASONS))
+        (why,) = chance.choices(list(dismissals.REASONS), WHY_NOT)
         with clock.told_at(at):
             dismissals.record(session, person.profile.id, shown[0].id, why)
     elif mood < 0.7 and open_:

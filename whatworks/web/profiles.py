@@ -184,6 +184,7 @@ def _profile_page(form: dict[str, str], wrong: dict[str, str]) -> Page:
         zones=[("", f"As my country suggests: {zones.of_country(person.country)}"), *ZONES],
         zone=zones.of(person).key,
         reminders_on=http.read(reminders.are_on, person.id),
+        reminders_sent=http.platform().settings.reminders,
     )
 
 
