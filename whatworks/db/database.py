@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -32,6 +33,17 @@ def engine(url: str) -> Engine:
 def _with_driver(url: str) -> str:
     """Understand the short forms that hosting providers hand out (postgres://, postgresql://)."""
     return re.sub(r"^postgres(ql)?(\+psycopg)?://", "postgresql+psycopg://", url)
+
+
+class _Held:
+    """A connection that ends with whoever holds it: servers let threads go that have been idle."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+
+    def __del__(self) -> None:
+        with contextlib.suppress(Exception):  # nobody is left to be told, whatever it is
+            self.connection.close()
 
 
 class Database:
@@ -72,9 +84,9 @@ class Database:
             )
         else:
             self._connector = postgres.Connector(created)
-        self._watching: Any = None
+        self._watching: _Held | None = None
         self._local = threading.local()
-        self._open: list[Any] = []
+        self._open = weakref.WeakSet[_Held]()
         self._lock = threading.Lock()
         self._closed = False
 
@@ -143,17 +155,20 @@ class Database:
 
     def connection(self) -> Any:
         """This thread's own driver connection, in autocommit."""
-        held = getattr(self._local, "connection", None)
+        held: _Held | None = getattr(self._local, "held", None)
         if held is None:
             if self._closed:
                 raise errors.Unavailable("The server is shutting down; try again.", retry_after=2)
             try:
-                held = self._connector.connect()
+                held = self._local.held = self._connected()
             except self._connector.lost as failure:
                 raise refusals.unreachable() from failure
-            with self._lock:
-                self._open.append(held)
-            self._local.connection = held
+        return held.connection
+
+    def _connected(self) -> _Held:
+        held = _Held(self._connector.connect())
+        with self._lock:
+            self._open.add(held)
         return held
 
     def close(self) -> None:
@@ -162,18 +177,16 @@ class Database:
             self._writer.stop()
         self._closed = True
         with self._lock:
-            held, self._open = self._open, []
-        for connection in held:
-            connection.close()
+            still_held = list(self._open)
+        for held in still_held:
+            held.connection.close()
         self._local = threading.local()
 
     def _version(self) -> int:
         """Of SQLite's file, as one connection sees it; another one after every commit of others."""
         if self._watching is None:
-            self._watching = self._connector.connect()
-            with self._lock:
-                self._open.append(self._watching)
-        found: int = self._watching.execute("PRAGMA data_version").fetchone()[0]
+            self._watching = self._connected()
+        found: int = self._watching.connection.execute("PRAGMA data_version").fetchone()[0]
         return found
 
     def _let_writer_look(self) -> None:
@@ -181,9 +194,7 @@ class Database:
             self.write_soon(_nothing)
 
     def _forget(self, connection: Any) -> None:
-        self._local.connection = None
-        with self._lock, contextlib.suppress(ValueError):
-            self._open.remove(connection)
+        self._local.held = None
         with contextlib.suppress(self.dialect.loaded_dbapi.Error):
             connection.close()
 
