@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -244,6 +245,28 @@ def test_a_repeated_order_uses_its_coupon_once(till: Till) -> None:
     body = {"product": "pro", "email": "a@example.com", "coupon_code": "one"}
     answers = [till.post("/create_order", body, Idempotency_Key="k") for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 200]
+
+
+def repeated_at_once(till: Till, code: str) -> set[tuple[int, str | None]]:
+    """What six get who send the same order together: statuses and orders."""
+    barrier = threading.Barrier(6)
+
+    def post(_: int) -> tuple[int, str | None]:
+        body = {"product": "pro", "email": "a@example.com", "coupon_code": code}
+        barrier.wait()
+        answer = till.post("/create_order", body, Idempotency_Key=code)
+        return answer.status_code, answer.get_json().get("order_id")
+
+    with ThreadPoolExecutor(6) as pool:
+        return set(pool.map(post, range(6)))
+
+
+def test_an_order_that_is_repeated_at_once_uses_its_coupon_once(till: Till) -> None:
+    for number in range(5):
+        till.database.write(coupons.create, f"ONE{number}", 20, max_uses=1)
+        made = repeated_at_once(till, f"one{number}")
+        assert [status for status, _ in made] == [200]
+        assert uses(till, f"ONE{number}") == 1
 
 
 def test_nothing_to_pay_is_paid_at_once(till: Till) -> None:

@@ -84,9 +84,12 @@ def begin(
     The same attempt again is the same order. Raises Conflict (the attempt came with another
     request) and Invalid (the coupon).
     """
-    if attempt is not None and (earlier := find_attempt(session, attempt)) is not None:
-        return earlier, False  # it may itself have used the coupon up
-    coupon = coupons.get_usable(session, draft.coupon_code) if draft.coupon_code else None
+    try:
+        coupon = coupons.get_usable(session, draft.coupon_code) if draft.coupon_code else None
+    except errors.Invalid:  # the same attempt may itself have used the coupon up, just now
+        if attempt is not None and (earlier := find_attempt(session, attempt)) is not None:
+            return earlier, False
+        raise
     amount = coupon.reduced(draft.price) if coupon else draft.price
     if amount and not draft.is_set:
         raise no_gateway(draft.gateway)
