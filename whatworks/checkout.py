@@ -276,7 +276,8 @@ def _send_back(shop: Shop, gateway: Razorpay | Stripe, order: Order, payment_id:
     what became of the last try, and is another one after a try that was refused.
     """
     events = shop.database.read(orders.list_events, order.id)
-    refusals = sum(e.kind == REFUSED and e.reference == payment_id for e in events)
+    failed = [(REFUSED, payment_id), ("refund_failed", payment_id)]
+    refusals = sum((e.kind, e.payment_id or e.reference) in failed for e in events)
     try:
         news = gateway.refund(order, payment_id, f"refund-{payment_id}-{refusals}")
     except errors.Unavailable as failure:

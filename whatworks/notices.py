@@ -59,11 +59,12 @@ def _send_refund(shop: Shop, order: Order, given_back: int) -> None:
 
 
 def send_alert(shop: Shop, order: Order) -> None:
-    """Tell the seller that money came and nothing was given. The mail names no buyer."""
+    """Tell the seller that money is where it should not be. The mail names no buyer."""
     why = {
         "amount": "the amount is not the one that was asked for",
         "currency": "the currency is not the one that was asked for",
         "paid_twice": "it was paid twice; one payment should go back",
+        "refund_failed": "a refund did not arrive, and the money is here again",
         "no_buyer": "nobody knows whose it is: it has no address",
         "no_subscription": "its subscription has not been heard of",
     }.get(order.held or "", "it is not known why")

@@ -28,6 +28,7 @@ def fact() -> st.SearchStrategy[Fact]:
         st.builds(ledger.authorized, payment, at, st.just(AMOUNT), st.just(CURRENCY)),
         st.builds(ledger.failed, payment, at),
         st.builds(ledger.refunded, payment, at, part, st.just(CURRENCY)),
+        st.builds(ledger.refund_failed, payment, st.sampled_from(("r1", "r2")), at),
         st.builds(ledger.disputed, disputes, st.sampled_from(("d1", "d2")), payment, at),
     )
 

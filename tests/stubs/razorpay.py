@@ -108,6 +108,15 @@ class RazorpayStub(Provider):
         self.tell("refund.processed", refund=refund, payment=payment)
         return refund
 
+    def bounce(self, payment_id: str) -> None:
+        """The last refund of a payment does not arrive."""
+        refund = next(r for r in reversed(self.refunds) if r["payment_id"] == payment_id)
+        refund["status"] = "failed"
+        payment = self.payments[payment_id]
+        payment["amount_refunded"] -= refund["amount"]
+        payment["status"] = "captured"
+        self.tell("refund.failed", refund=refund, payment=payment)
+
     def dispute(self, payment_id: str, status: str = "open", dispute_id: str = "") -> str:
         """A bank wants the money back (open), and then it is won or lost."""
         found = dispute_id or self.new_id("disp")

@@ -100,6 +100,14 @@ class StripeStub(Provider):
         self.tell("charge.refunded", charge)
         return refund
 
+    def bounce(self, intent: str) -> None:
+        """The last refund of a payment does not arrive."""
+        refund = next(r for r in reversed(self.refunds) if r["payment_intent"] == intent)
+        refund["status"] = "failed"
+        self.charges[intent]["amount_refunded"] -= refund["amount"]
+        self.tell("refund.updated", refund)
+        self.tell("refund.failed", refund)
+
     def dispute(self, intent: str, status: str = "needs_response", dispute_id: str = "") -> str:
         """A bank wants the money back, and then it is won or lost."""
         found = dispute_id or self.new_id("dp")

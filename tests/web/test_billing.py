@@ -192,6 +192,34 @@ def test_a_refund_of_which_nothing_was_heard_is_the_same_when_tried_again(till: 
     assert [till.find(order_id).status for order_id in paid] == ["refunded"] * 2
 
 
+def test_a_refund_that_does_not_arrive_is_told_to_the_seller_and_made_again(till: Till) -> None:
+    boss = people.operator(till.app)
+    paid = of_each(till)
+    at_razorpay, at_stripe = paid.values()
+    for order_id in paid:
+        checkout.refund(till.shop, order_id, "boss")
+    till.deliver()
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=3)):
+        till.razorpay.bounce(at_razorpay)
+        till.stripe.bounce(at_stripe)
+        till.razorpay.switches.duplicate = till.stripe.switches.duplicate = 2
+        till.deliver()
+        assert [till.find(one).held for one in paid] == ["refund_failed"] * 2
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=3, minutes=2)):
+        reconcile.tick(till.shop)
+        for order_id in paid:
+            after = checkout.refund(till.shop, order_id, "boss")
+            assert (after.status, after.held) == ("refunded", None)
+        till.deliver()
+    assert [till.find(one).held for one in paid] == [None] * 2
+    assert (len(till.razorpay.refunds), len(till.stripe.refunds)) == (2, 2)
+    assert len(refund_mails(till)) == 2  # they know that it is on its way
+    outbox = people.platform(till.app).settings.data_dir / "outbox"
+    alerts = [text for path in outbox.glob("*") if "is here again" in (text := path.read_text())]
+    assert len(alerts) == 2
+    assert all(f"To: {boss.email}" in text for text in alerts)
+
+
 @pytest.mark.parametrize("before", [100, None])
 def test_the_desk_sends_back_what_the_dashboard_left(till: Till, before: int | None) -> None:
     paid = of_each(till)

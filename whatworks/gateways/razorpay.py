@@ -61,6 +61,11 @@ class _Dispute(msgspec.Struct):
     created_at: kinds.Moment
 
 
+class _Refund(msgspec.Struct):
+    id: kinds.Name
+    payment_id: kinds.Name
+
+
 class _Subscription(msgspec.Struct):
     id: kinds.Name
     status: str
@@ -272,6 +277,9 @@ def _read(letter: dict[str, Any]) -> News:
         return _news(_entity(payload, "payment", _Payment), orders)
     if event == "refund.processed":
         return _news(_entity(payload, "payment", _Payment), orders)
+    if event == "refund.failed":
+        at = msgspec.convert(letter.get("created_at") or 0, kinds.Moment)
+        return _failed_refund(_entity(payload, "refund", _Refund), orders, float(at))
     if event.startswith("subscription."):
         told = _entity(payload, "subscription", _Subscription)
         at = msgspec.convert(letter.get("created_at") or 0, kinds.Moment)
@@ -314,6 +322,11 @@ def _facts(payment: _Payment) -> Iterator[Fact]:
     if payment.amount_refunded:
         # When it went back is not said; what counts is that it did.
         yield ledger.refunded(payment.id, clock.timestamp(), payment.amount_refunded, money[1])
+
+
+def _failed_refund(refund: _Refund, orders: tuple[str, ...], at: float) -> News:
+    fact = ledger.refund_failed(refund.payment_id, refund.id, at)
+    return News(orders=orders, payment_id=refund.payment_id, facts=(fact,))
 
 
 def _disputed(dispute: _Dispute, orders: tuple[str, ...]) -> News:

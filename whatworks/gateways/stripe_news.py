@@ -106,6 +106,14 @@ class _Dispute(msgspec.Struct):
     charge: kinds.Name | None = None
 
 
+class _Refund(msgspec.Struct):
+    id: kinds.Name
+    status: kinds.Name | None = None
+    payment_intent: kinds.Name | None = None
+    charge: kinds.Name | None = None
+    metadata: Meta | None = None
+
+
 class _Charged(msgspec.Struct):
     latest_charge: _Charge
 
@@ -187,6 +195,17 @@ def _read_refund(about: Any, at: float, event_id: str) -> News:
     return News((charge.metadata.get("order", ""),), payment, (fact,))
 
 
+def _read_late_refund(about: Any, at: float, event_id: str) -> News:
+    """Only that it failed is news; how much has gone back is told of the charge."""
+    del event_id
+    refund = msgspec.convert(about, _Refund)
+    if refund.status not in ("failed", "canceled"):
+        return News()
+    payment = refund.payment_intent or refund.charge or ""
+    fact = ledger.refund_failed(payment, refund.id, at)
+    return News(((refund.metadata or {}).get("order", ""),), payment, (fact,))
+
+
 def _read_dispute(about: Any, at: float, event_id: str) -> News:
     del at, event_id
     dispute = msgspec.convert(about, _Dispute)
@@ -207,6 +226,9 @@ READ: Final[dict[str, Callable[[Any, float, str], News]]] = {
     "checkout.session.expired": _read_failed_session,
     "payment_intent.payment_failed": _read_failed_intent,
     "charge.refunded": _read_refund,
+    "charge.refund.updated": _read_late_refund,
+    "refund.updated": _read_late_refund,
+    "refund.failed": _read_late_refund,
     "charge.dispute.created": _read_dispute,
     "charge.dispute.updated": _read_dispute,
     "charge.dispute.closed": _read_dispute,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 DAY: Final = 86_400.0
@@ -40,7 +40,7 @@ class Standing:
     status: str  # created | paid | failed | refunded | disputed
     paid_at: float | None = None
     ended_at: float | None = None  # since when what it gave is taken back
-    held: str | None = None  # amount | currency | paid_twice: why somebody has to look
+    held: str | None = None  # amount | currency | paid_twice | refund_failed: somebody has to look
     held_at: float | None = None
 
 
@@ -65,6 +65,11 @@ def refunded(payment_id: str, at: float, total: int, currency: str) -> Fact:
     return Fact("refunded", f"refunded:{payment_id}:{total}", at, payment_id, total, currency)
 
 
+def refund_failed(payment_id: str, refund_id: str, at: float) -> Fact:
+    """A refund that had been on its way did not arrive: the money is here again."""
+    return Fact("refund_failed", f"refund_failed:{refund_id}", at, payment_id, reference=refund_id)
+
+
 def disputed(kind: str, dispute_id: str, payment_id: str, at: float) -> Fact:
     """The buyer's bank wants the money back: `disputed`, then `dispute_won` or `dispute_lost`."""
     return Fact(kind, f"{kind}:{dispute_id}", at, payment_id, reference=dispute_id)
@@ -82,14 +87,26 @@ def standing(amount: int | None, currency: str | None, facts: Iterable[Fact]) ->
     if good:
         at = min(fact.at for p in good for fact in payments[p])
         here = [p for p, end in ends.items() if end is None]  # other money may not fit, and is here
-        twice = "paid_twice" if len(here) > 1 else None
-        return Standing("paid", paid_at=at, held=twice, held_at=at if twice else None)
+        if len(here) > 1:
+            return Standing("paid", paid_at=at, held="paid_twice", held_at=at)
+        return _unless_back_again(Standing("paid", paid_at=at), kinds)
     if right:
         ended = max(end for p in right if (end := ends[p]) is not None)
         began = min(fact.at for p in right for fact in payments[p])
         lost = any(_dispute_ended_at(p, kinds) is not None for p in right)
-        return Standing("disputed" if lost else "refunded", paid_at=began, ended_at=ended)
+        status = "disputed" if lost else "refunded"
+        return _unless_back_again(Standing(status, paid_at=began, ended_at=ended), kinds)
     return _unpaid(payments, ends, amount, currency, kinds)
+
+
+def _unless_back_again(found: Standing, kinds: Mapping[str, list[Fact]]) -> Standing:
+    """Held, when a refund that was told of has failed since an operator last asked for one."""
+    told = {fact.payment_id for fact in kinds.get("refunded", ())}
+    failed = [f.at for f in kinds.get("refund_failed", ()) if f.payment_id in told]
+    asked = max((fact.at for fact in kinds.get("refund_asked", ())), default=0.0)
+    if max(failed, default=0.0) <= asked:
+        return found
+    return replace(found, held="refund_failed", held_at=max(failed))
 
 
 def _unpaid(
