@@ -11,7 +11,7 @@ import pytest
 from tests.test_performance import NAMES, live, rows, sign_up, stocked, version
 from tests.test_recommendations import runs
 from whatworks import clock, db
-from whatworks.advice import policies, recommendations
+from whatworks.advice import policies, recommendations, slates
 from whatworks.evidence import (
     analytics,
     census,
@@ -216,8 +216,8 @@ def follow(database: db.Database, known: Beliefs, count: int) -> None:
     for number in range(count):
         person = sign_up(database, 10_000 + number + 1000 * count)
         drawn = database.read(recommendations.draw, person.id, 2, known)
-        shown = database.write(recommendations.keep, drawn)
-        database.write(recommendations.click, person.id, shown[0].id)
+        shown = database.write(slates.keep, drawn)
+        database.write(slates.click, person.id, shown[0].id)
         name = shown[0].workflow_name
         run = database.write(performance.folded, executions.start, person.id, name).after
         if chance.random() < (0.85 if name == NAMES[0] else 0.1):

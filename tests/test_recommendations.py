@@ -16,8 +16,8 @@ from sqlalchemy import select, update
 from tests.test_performance import GUIDE, sign_up
 from tests.test_plans import TERMS
 from whatworks import catalogue, clock, db, errors
-from whatworks.advice import choices, dismissals, policies, reasons, recommendations
-from whatworks.advice.recommendations import Impression
+from whatworks.advice import choices, dismissals, policies, reasons, recommendations, slates
+from whatworks.advice.slates import Impression
 from whatworks.evidence import findings, performance, publications, upkeep
 from whatworks.evidence.beliefs import Beliefs
 from whatworks.evidence.sums import States
@@ -77,12 +77,12 @@ def draw(
     database: db.Database, known: Beliefs, person: Profile, limit: int = 5
 ) -> list[Impression]:
     """The slate that holds, else a new one, as the doors do it."""
-    found = database.read(recommendations.find_current, person.id, limit)
+    found = database.read(slates.find_current, person.id, limit)
     if found is not None:
         return found
     publications.keep_up_lately(database, known)
     drawn = database.read(recommendations.draw, person.id, limit, known, TERMS)
-    return database.write(recommendations.keep, drawn)
+    return database.write(slates.keep, drawn)
 
 
 def firsts(database: db.Database, known: Beliefs, count: int = 40) -> Counter[str]:
@@ -228,7 +228,7 @@ def test_a_single_product_opens_its_workflow(stocked: db.Database, known: Belief
     drawn_ones = {one.workflow_name for one in drawn.shown if one.propensity is not None}
     assert drawn_ones == locked.keys() - {"other_way"}
     assert (drawn.context["eligible"], drawn.context["unlocked"]) == (4, ["gone_way", "paid_way"])
-    stocked.write(recommendations.keep, drawn)
+    stocked.write(slates.keep, drawn)
     assert stocked.read(policies.report, known, np.random.default_rng(1))  # reads it back
 
 
@@ -281,7 +281,7 @@ def test_of_two_drawn_at_once_one_is_kept(stocked: db.Database, known: Beliefs) 
     """Drawing happens outside of the writer, so two may; both then show the same."""
     person = sign_up(stocked, 1)
     drawn = [stocked.read(recommendations.draw, person.id, 3, known) for _ in range(2)]
-    kept = [stocked.write(recommendations.keep, one) for one in drawn]
+    kept = [stocked.write(slates.keep, one) for one in drawn]
     assert kept[0] == kept[1] == drawn[0].shown
 
 
@@ -297,7 +297,7 @@ def test_a_slate_is_kept_with_all_that_judging_it_needs(
     row = stocked.read(lambda session: session.first(select(Slate)))
     assert row is not None
     context = json.loads(row.context)
-    assert (row.policy, row.model) == (recommendations.POLICY, known.fit_id)
+    assert (row.policy, row.model) == (slates.POLICY, known.fit_id)
     assert (context["eligible"], context["passed_over"]) == (2, ["bad_way"])
     assert (context["market"], context["goal"]) == ("freelancer", "earn_money")
     assert all(one.propensity and 0 < one.propensity <= 1 for one in shown)
@@ -321,7 +321,7 @@ def test_propensities_are_how_often_it_happens(stocked: db.Database, known: Beli
 
 
 def test_a_dismissed_one_goes_and_its_reason_is_used(stocked: db.Database, known: Beliefs) -> None:
-    """Not again for a while; the slate is drawn anew; twice is once."""
+    """Not again for a while; the others stay; twice is once."""
     person = sign_up(stocked, 1)
     first = draw(stocked, known, person)
     unwanted = first[0]
@@ -329,8 +329,9 @@ def test_a_dismissed_one_goes_and_its_reason_is_used(stocked: db.Database, known
         said = stocked.write(dismissals.record, person.id, unwanted.id, "too_long", "no time")
         assert said == unwanted.workflow_name
     second = draw(stocked, known, person)
-    assert unwanted.workflow_name not in names(second)
-    assert {one.id for one in second}.isdisjoint({one.id for one in first})
+    assert [one.id for one in second] == [one.id for one in first[1:]]  # there is nothing else
+    assert [one.rank for one in second] == [1, 2, 3]
+    assert draw(stocked, known, person) == second
     assert [tuple(row) for row in stocked.read(dismissals.counts)] == [
         (unwanted.workflow_name, "too_long", 1)
     ]
@@ -340,6 +341,61 @@ def test_a_dismissed_one_goes_and_its_reason_is_used(stocked: db.Database, known
     assert found.longest == 30  # what takes as long as that one now counts less
     with time_machine.travel(datetime.now(UTC) + timedelta(days=61), tick=False):
         assert unwanted.workflow_name in names(draw(stocked, known, person))
+
+
+def test_a_dismissed_place_is_filled_and_nothing_else_moves(
+    stocked: db.Database, known: Beliefs
+) -> None:
+    """The same rows with the same probabilities, then one more; what needs a plan stays last."""
+    texts = (f"other_{number}" for number in range(6))
+    others = [parser.parse(GUIDE.format(name=name), f"{name}.md") for name in texts]
+    stocked.write(catalogue.load, others, source="test")
+    known.sync(stocked)
+    person = sign_up(stocked, 1)
+    first = draw(stocked, known, person, 4)
+    before = rows(stocked)
+    for unwanted in (first[1], first[0]):
+        stocked.write(dismissals.record, person.id, unwanted.id, "not_now")
+    drawn = [stocked.read(recommendations.draw, person.id, 4, known, TERMS) for _ in range(2)]
+    second, again = (stocked.write(slates.keep, one) for one in drawn)
+    assert second == again == draw(stocked, known, person, 4)  # of two at once one is kept
+    assert [one.id for one in second[:2]] == [one.id for one in first[2:]]
+    assert [one.rank for one in second] == [1, 2, 3, 4]
+    assert names(second)[2:] == names(drawn[0].shown)
+    assert not set(names(second)) & {first[0].workflow_name, first[1].workflow_name}
+    after = rows(stocked)
+    assert before.items() <= after.items()
+    assert sorted(rank for _, rank, _ in after.values()) == [1, 2, 3, 4, 5, 6]
+    assert len({slate for slate, _, _ in after.values()}) == 1
+    stocked.write(performance.folded, executions.start, person.id, names(second)[0])
+    assert stocked.read(slates.find_current, person.id, 4) is None
+
+
+def rows(database: db.Database) -> dict[str, tuple[str, int, float | None]]:
+    """Every impression as it is stored: its slate, place and probability."""
+    columns = (Recommendation.slate_id, Recommendation.rank, Recommendation.propensity)
+    query = select(Recommendation.id, *columns)
+    return {row.id: tuple(row[1:]) for row in database.read(lambda session: session.all(query))}
+
+
+def test_a_filled_place_says_how_likely_it_was(stocked: db.Database, known: Beliefs) -> None:
+    """What is logged for the place that a dismissal left is the share of draws that fill it so."""
+    runs(stocked, "good_way", 6, 6)
+    runs(stocked, "bad_way", 5, 7)
+    upkeep.run(stocked, known)
+    person = sign_up(stocked, 1)
+    unwanted = draw(stocked, known, person, 1)[0]
+    stocked.write(dismissals.record, person.id, unwanted.id, "not_now")
+    found: Counter[str] = Counter()
+    said: dict[str, float] = {}
+    for _ in range(400):
+        (one,) = stocked.read(recommendations.draw, person.id, 1, known).shown
+        found[one.workflow_name] += 1
+        said[one.workflow_name] = one.propensity or 0.0
+        assert one.rank == 2
+    assert unwanted.workflow_name not in found
+    for name, propensity in said.items():
+        assert found[name] / 400 == pytest.approx(propensity, abs=0.08)
 
 
 def test_nobody_dismisses_for_somebody_else(stocked: db.Database, known: Beliefs) -> None:
@@ -354,7 +410,7 @@ def test_what_became_of_it_comes_from_the_execution(stocked: db.Database, known:
     """Clicked, then started, then finished: the impression knows, and nobody told it."""
     person = sign_up(stocked, 1)
     shown = draw(stocked, known, person)[0]
-    assert stocked.write(recommendations.click, person.id, shown.id) == shown.workflow_name
+    assert stocked.write(slates.click, person.id, shown.id) == shown.workflow_name
     name = shown.workflow_name
     run = stocked.write(performance.folded, executions.start, person.id, name).after
     assert run.recommendation_id == shown.id
@@ -371,7 +427,7 @@ def test_a_click_on_somebody_elses_is_not_found(stocked: db.Database, known: Bel
     mine, theirs = sign_up(stocked, 1), sign_up(stocked, 2)
     shown = draw(stocked, known, theirs)[0]
     with pytest.raises(errors.NotFound):
-        stocked.write(recommendations.click, mine.id, shown.id)
+        stocked.write(slates.click, mine.id, shown.id)
     assert not draw(stocked, known, theirs)[0].clicked
 
 
@@ -396,10 +452,10 @@ def test_what_is_taken_off_the_offer_is_no_longer_recommended(
     first, _ = (draw(stocked, known, one) for one in (asha, ravi))
     name = first[0].workflow_name
     stocked.write(catalogue.retire, name)
-    assert stocked.write(recommendations.withdraw, name) == 2
-    assert stocked.write(recommendations.withdraw, name) == 0
+    assert stocked.write(slates.withdraw, name) == 2
+    assert stocked.write(slates.withdraw, name) == 0
     for one in (asha, ravi):
-        assert stocked.read(recommendations.find_current, one.id, 1) is None
+        assert stocked.read(slates.find_current, one.id, 1) is None
         assert name not in names(draw(stocked, known, one))
 
 
@@ -407,7 +463,7 @@ def test_a_day_has_room_for_so_many_slates(
     stocked: db.Database, known: Beliefs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who changes their state back and forth fills no disk; what holds is shown all the same."""
-    monkeypatch.setattr(recommendations, "MOST_A_DAY", 2)
+    monkeypatch.setattr(slates, "MOST_A_DAY", 2)
     asha = sign_up(stocked, 1)
     for limit in (1, 2):
         shown = draw(stocked, known, asha, limit)

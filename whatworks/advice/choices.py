@@ -81,21 +81,22 @@ def choose(
     done: Sequence[Execution],
     said: Sequence[Dismissal],
     limit: int,
+    shown: frozenset[str] = frozenset(),
 ) -> Choice:
     """Workflows on offer that the person is not doing, has not just done and did not dismiss.
 
-    Those done before come back only when nothing else is left.
+    Those done before come back only when nothing else is left. `shown` are in the slate already.
     """
     scores, _ = known.scores(person)
     recent = _recent(done)
     dismissed = {one.workflow_name for one in said}
-    passed = frozenset(recent.keys() | dismissed)
+    passed = frozenset(recent.keys() | dismissed | shown)
     fresh = eligible(known, reach, passed)
     everything = eligible(known, entitlements.EVERYTHING, passed)
     locked = np.setdiff1d(everything, fresh, assume_unique=True)
     if not len(fresh):
         again = {name for name, status in recent.items() if status in ("completed", "abandoned")}
-        passed = frozenset(passed - (again - dismissed))
+        passed = frozenset(passed - (again - dismissed - shown))
         fresh = eligible(known, reach, passed)
     return Choice(fresh, locked, scores, passed, limit)
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from whatworks import clock, db, errors
 from whatworks.models import Dismissal as DismissalRow
-from whatworks.models import Recommendation, Slate
+from whatworks.models import Recommendation
 
 DAY: Final = 86_400.0
 # Why, and for how many days the workflow is not recommended to this person again.
@@ -51,20 +51,9 @@ class Dismissal:
 
 _D, _R = DismissalRow, Recommendation
 _GET: Final = db.Query(
-    select(_R.workflow_name, _R.slate_id).where(
-        _R.user_id == bindparam("user_id"), _R.id == bindparam("id")
-    )
+    select(_R.workflow_name).where(_R.user_id == bindparam("user_id"), _R.id == bindparam("id"))
 )
 _ADD: Final = db.Query(insert(_D).on_conflict_do_nothing())
-_END: Final = db.Query(
-    update(Slate)
-    .where(
-        Slate.user_id == bindparam("the_user"),
-        Slate.id == bindparam("the_id"),
-        Slate.ended_at.is_(None),
-    )
-    .values(ended_at=bindparam("now"))
-)
 _LATELY: Final = db.Query(
     select(_D.workflow_name, _D.reason, _D.created_at)
     .where(_D.user_id == bindparam("user_id"), _D.created_at > bindparam("after"))
@@ -80,14 +69,13 @@ _COUNTS: Final = db.Query(
 def record(
     session: db.Session, user_id: str, recommendation_id: str, reason: str, note: str | None = None
 ) -> str:
-    """Keep why somebody does not want it, and end the slate it stood in; twice is once.
+    """Keep why somebody does not want it, and leave its place in the slate empty; twice is once.
 
     Returns the workflow's name. Raises NotFound.
     """
     row = session.first(_GET, user_id=user_id, id=recommendation_id)
     if row is None:
         raise errors.NotFound("There is no such recommendation.")
-    now = clock.timestamp()
     session.run(
         _ADD,
         user_id=user_id,
@@ -96,9 +84,8 @@ def record(
         workflow_name=row.workflow_name or "",
         reason=reason,
         note=note,
-        created_at=now,
+        created_at=clock.timestamp(),
     )
-    session.run(_END, the_user=user_id, the_id=row.slate_id or "", now=now)
     return row.workflow_name or ""
 
 

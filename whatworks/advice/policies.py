@@ -17,7 +17,7 @@ from sqlalchemy import bindparam, exists, or_, select
 from sqlalchemy.orm import aliased
 
 from whatworks import clock, db
-from whatworks.advice import choices, recommendations
+from whatworks.advice import choices, slates
 from whatworks.evidence.beliefs import Beliefs, Person
 from whatworks.evidence.fits import SEGMENTS
 from whatworks.models import Recommendation, Slate, WorkflowExecution
@@ -70,7 +70,7 @@ _DECISIONS: Final = db.Query(
     .join(_R, (_R.user_id == Slate.user_id) & (_R.slate_id == Slate.id) & (_R.rank == 1))
     .outerjoin(_E, (_E.user_id == _R.user_id) & (_E.recommendation_id == _R.id))
     .where(
-        Slate.policy == recommendations.POLICY,
+        Slate.policy == slates.POLICY,
         _R.propensity.is_not(None),
         or_(
             _E.status.in_(("completed", "abandoned")),

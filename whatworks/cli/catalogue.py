@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from whatworks import catalogue, db
-from whatworks.advice import recommendations
+from whatworks.advice import slates
 from whatworks.cli import frame
 from whatworks.cli.frame import Chosen
 from whatworks.guides import guide, importing, parser
@@ -114,7 +114,7 @@ def retire(chosen: Chosen, name: str) -> None:
 
 def _retire(session: db.Session, name: str) -> None:
     catalogue.retire(session, name)
-    recommendations.withdraw(session, name)
+    slates.withdraw(session, name)
 
 
 def _parsed(paths: list[Path]) -> list[Guide]:

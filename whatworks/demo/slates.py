@@ -11,8 +11,8 @@ import random
 from typing import Final
 
 from whatworks import catalogue, clock, db
-from whatworks.advice import dismissals, recommendations
-from whatworks.advice.recommendations import Impression
+from whatworks.advice import dismissals, recommendations, slates
+from whatworks.advice.slates import Impression
 from whatworks.demo import people
 from whatworks.demo.people import DAY, HOUR, Person
 from whatworks.evidence import performance
@@ -39,7 +39,7 @@ def tell(
             return
         with clock.told_at(at):
             drawn = recommendations.draw(session, person.profile.id, SIZE, known, terms)
-            shown = recommendations.keep(session, drawn)
+            shown = slates.keep(session, drawn)
         if not shown:
             return
         at = _answer(session, person, shown, chance, at) + chance.uniform(1.1, 4) * DAY
@@ -62,7 +62,7 @@ def _answer(
     elif mood < 0.7 and open_:
         (followed,) = chance.choices(open_, TEMPTING[: len(open_)])
         with clock.told_at(at):
-            recommendations.click(session, person.profile.id, followed.id)
+            slates.click(session, person.profile.id, followed.id)
         return _work(session, person, followed.workflow_name, chance, at + 60)
     return at
 

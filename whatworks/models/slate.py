@@ -21,4 +21,4 @@ class Slate(Base):
     last_event_id: Mapped[str] = mapped_column(String)  # the person's newest event when drawn
     created_at: Mapped[float] = mapped_column(Float)
     model: Mapped[str | None] = mapped_column(String)  # the fit it was ranked with
-    ended_at: Mapped[float | None] = mapped_column(Float)  # something in it was dismissed
+    ended_at: Mapped[float | None] = mapped_column(Float)  # something in it is no longer on offer

@@ -11,9 +11,8 @@ from flask import Blueprint
 from werkzeug.wrappers import Response
 
 from whatworks import catalogue, clock, db
-from whatworks.advice import phrases
-from whatworks.advice import recommendations as rooms
-from whatworks.advice.recommendations import Impression
+from whatworks.advice import phrases, slates
+from whatworks.advice.slates import Impression
 from whatworks.execution import executions, rhythm, steps, timers
 from whatworks.execution.rhythm import Week
 from whatworks.people.profiles import Profile
@@ -87,7 +86,7 @@ def what_next() -> Response:
 def follow(recommendation_id: str) -> Response:
     """Remember that a recommendation was followed, and go there."""
     person = identity.require_person()
-    workflow_name = http.write(rooms.click, person.id, recommendation_id)
+    workflow_name = http.write(slates.click, person.id, recommendation_id)
     return pages.go(f"/executor/{workflow_name}?recommendation={recommendation_id}")
 
 

@@ -28,4 +28,4 @@ def not_for_me(recommendation_id: str) -> Response:
     name = http.write(dismissals.record, person.id, recommendation_id, reason)
     workflow = http.read(catalogue.find, name)
     title = workflow.title if workflow else name
-    return pages.go("/dashboard/next", f"Noted: “{title}” is not for you now. Here is another.")
+    return pages.go("/dashboard/next", f"Noted: “{title}” is not for you now.")

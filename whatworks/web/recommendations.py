@@ -8,8 +8,8 @@ import msgspec
 from flask import Response
 
 from whatworks import clock, errors
-from whatworks.advice import dismissals, recommendations
-from whatworks.advice.recommendations import Impression
+from whatworks.advice import dismissals, recommendations, slates
+from whatworks.advice.slates import Impression
 from whatworks.evidence import publications
 from whatworks.store import entitlements
 from whatworks.web import fields, gating, http, identity, kept
@@ -134,7 +134,7 @@ class Clicked(msgspec.Struct):
 def get(user_id: str, query: HowMany) -> Response:
     """What to do next, and why; stays the same for a day or until something changes."""
     owner = identity.acting_for(user_id)
-    watched = kept.watch_of(owner, recommendations.TABLES, entitlements.TABLES)
+    watched = kept.watch_of(owner, slates.TABLES, entitlements.TABLES)
     kept.whole(watched)
     body = kept.get(
         ("recommendations", owner, query.limit),
@@ -156,7 +156,7 @@ def click(recommendation_id: str) -> Response:
     answer = http.once(
         owner,
         http.encoder(lambda _: Clicked(recommendation_id, clicked=True)),
-        recommendations.click,
+        slates.click,
         owner,
         recommendation_id,
     )
@@ -187,7 +187,7 @@ def dismiss(recommendation_id: str, body: NotForMe) -> Response:
 
 def serve(user_id: str, limit: int) -> list[Impression]:
     """The slate that holds, else a new one, drawn while nobody waits for the writer."""
-    shown = http.read(recommendations.find_current, user_id, limit)
+    shown = http.read(slates.find_current, user_id, limit)
     if shown is not None:
         return shown
     platform = http.platform()
@@ -195,7 +195,7 @@ def serve(user_id: str, limit: int) -> list[Impression]:
     limits = gating.limits()
     terms = limits.terms if limits.enforced else None
     drawn = http.read(recommendations.draw, user_id, limit, platform.beliefs, terms)
-    return http.write(recommendations.keep, drawn)
+    return http.write(slates.keep, drawn)
 
 
 def _owner(recommendation_id: str) -> str:
@@ -203,7 +203,7 @@ def _owner(recommendation_id: str) -> str:
     if caller is None:
         raise errors.NotFound("There is no such recommendation.")
     if identity.may_act_for_others():
-        return http.read(recommendations.find_owner, recommendation_id) or caller.user_id
+        return http.read(slates.find_owner, recommendation_id) or caller.user_id
     return caller.user_id
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from whatworks import catalogue, db
 from whatworks.advice import reasons
-from whatworks.advice.recommendations import Impression
+from whatworks.advice.slates import Impression
 from whatworks.catalogue import Workflow
 from whatworks.evidence.findings import WHOLE, Evidence, Levels, Value
 from whatworks.execution import executions
