@@ -63,6 +63,19 @@ def test_wrong_method_says_which_are_taken(client: FlaskClient) -> None:
     assert "POST" in answer.headers["Allow"]
 
 
+def test_an_address_cannot_be_changed_and_that_is_said(person: Callable[..., Person]) -> None:
+    """Nothing of the change is taken; a whole profile sent back as it was is."""
+    asha = person()
+    place = f"/api/profile/{asha.user_id}"
+    known = asha.client.get(place).get_json()
+    answer = asha.client.patch(place, json={"email": "new@example.com", "market": "student"})
+    assert failed(answer, 400)["fields"]["email"].startswith("cannot be changed; leave it out")
+    assert asha.client.get(place).get_json() == known
+    known["market"] = "student"
+    assert asha.client.patch(place, json=known).get_json()["market"] == "student"
+    assert "email" in failed(asha.client.patch(place, json={"email": 3}), 400)["fields"]
+
+
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"{'a': 1}", b"\xff\xfe", b"nul", b'{"a": NaN}', b"[" * 100_000]
 )

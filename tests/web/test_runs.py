@@ -402,6 +402,18 @@ def test_what_is_no_zone_is_not_believed(client: FlaskClient, told: str) -> None
     assert forms.find(client.get("/profile"), "/profile").fields["time_zone"] == ""
 
 
+@pytest.mark.parametrize(
+    ("zone", "country"),
+    [("America%2FLima", "PE"), ("Asia%2FCalcutta", "IN"), ("UTC", "IN"), ("nonsense", "IN")],
+)
+def test_sign_up_suggests_the_country_of_the_device(
+    client: FlaskClient, zone: str, country: str
+) -> None:
+    """By its time zone; where that is of no country, the one that most are from."""
+    client.set_cookie("whatworks_zone", zone)
+    assert forms.find(client.get("/signup"), "/signup").fields["country"] == country
+
+
 def test_the_profile_door_takes_a_zone(asha: Person) -> None:
     place = f"/api/profile/{asha.user_id}"
     assert asha.client.get(place).get_json()["time_zone"] == "Asia/Kolkata"

@@ -27,6 +27,7 @@ _MOST_PEOPLE: Final = {
         *("Pacific/Tarawa", "Pacific/Wake"),
     )
 }
+_NOWHERE: Final = ("001", "ZZ")
 _PLACES: Final = ("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe")
 
 
@@ -56,6 +57,17 @@ def of_country(country: str) -> str:
     """
     name = _MOST_PEOPLE.get(country) or _single().get(country, "UTC")
     return name if is_known(name) else "UTC"
+
+
+def country_of(zone: str) -> str:
+    """The country a zone is of; empty where that is not known.
+
+    >>> country_of("Asia/Calcutta"), country_of("Europe/Berlin"), country_of("UTC")
+    ('IN', 'DE', '')
+    """
+    known = get_global("zone_aliases").get(zone, zone)
+    country = str(get_global("zone_territories").get(known, ""))
+    return "" if country in _NOWHERE else country
 
 
 def day(at: float, zone: ZoneInfo) -> date:

@@ -74,6 +74,9 @@ def _zone_problem(given: str) -> str | None:
     return None if zones.is_known(given) else "give a time zone such as Asia/Kolkata"
 
 
+SameEmail = Annotated[
+    str, Meta(description="the address that the profile has, or leave it out: it stays as it is")
+]
 Email = Annotated[
     str,
     Meta(

@@ -60,8 +60,12 @@ class ProfileAnswer(msgspec.Struct):
 
 
 class ProfileChange(msgspec.Struct):
-    """What may change; evidence already counted stays where it is."""
+    """What may change; evidence already counted stays where it is.
 
+    Whoever sends a whole profile back may leave `email` in it, unchanged.
+    """
+
+    email: fields.SameEmail | None = None
     goal: fields.Goal | None = None
     market: fields.Market | None = None
     skill_level: fields.SkillLevel | None = None
@@ -103,7 +107,10 @@ def get(user_id: str) -> ProfileAnswer:
 )
 def change(user_id: str, body: ProfileChange) -> ProfileAnswer:
     """Change goal, market, skill level, country or time zone."""
-    return present(http.write(profiles.change, identity.acting_for(user_id), _changes(body)))
+    owner = identity.acting_for(user_id)
+    if body.email is not None:
+        _require_same(body.email, http.read(profiles.get, owner).email)
+    return present(http.write(profiles.change, owner, _changes(body)))
 
 
 @site.get("/signup")
@@ -112,7 +119,8 @@ def show_sign_up() -> Page:
     if identity.person() is not None:
         return pages.go(pages.local_path(request.args.get("next"), "/dashboard"))
     given = {name: request.args.get(name, "")[:254] for name in ("next", "email")}
-    return _sign_up_page({"country": "IN", **given}, {})
+    country = zones.country_of(rhythm.zone_of_device()) or "IN"
+    return _sign_up_page({"country": country, **given}, {})
 
 
 @site.post("/signup")
@@ -186,6 +194,16 @@ def _profile_page(form: dict[str, str], wrong: dict[str, str]) -> Page:
         reminders_on=http.read(reminders.are_on, person.id),
         reminders_sent=http.platform().settings.reminders,
     )
+
+
+def _require_same(given: str, known: str) -> None:
+    """An address stands for what was bought with it and how one signs in. Raises Invalid."""
+    if given.strip().casefold() != known.casefold():
+        raise errors.Invalid(
+            "The e-mail address of a profile cannot be changed; leave it out, or sign up with the"
+            " new one.",
+            fields={"email": "cannot be changed; leave it out, or sign up with the new one"},
+        )
 
 
 def _changes(body: ProfileChange) -> dict[str, str]:
