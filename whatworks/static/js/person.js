@@ -5,7 +5,7 @@ import { Outbox } from "./outbox.js";
 import { chip } from "./save.js";
 
 const DAY = 86_400_000; // milliseconds
-const SHOWN = 200; // characters of what was refused
+const SHOWN = 80; // characters of what was refused
 const { user } = document.documentElement.dataset;
 
 // The person's outbox, or null where the browser keeps nothing; then pages work by their forms.
