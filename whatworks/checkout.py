@@ -34,6 +34,10 @@ from whatworks.store.subscriptions import Subscription
 
 FREE: Final = "free"  # the payment of an order with nothing to pay
 REFUSED: Final = "refund_refused"
+UNHEARD: Final = (
+    "The gateway did not answer, so it is not known whether the money went back. Refund again in a"
+    " minute: it goes back once."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +287,8 @@ def _send_back(shop: Shop, gateway: Razorpay | Stripe, order: Order, payment_id:
     except errors.Unavailable as failure:
         if failure.code == REFUSED:
             shop.database.write(orders.note, order.id, REFUSED, "system", reference=payment_id)
+        if failure.code == "gateway_unavailable":
+            raise errors.Unavailable(UNHEARD, code=failure.code) from failure
         raise
     apply(shop, news, "operator")
 

@@ -180,6 +180,7 @@ def test_a_refund_of_which_nothing_was_heard_is_the_same_when_tried_again(till: 
         with pytest.raises(errors.Unavailable) as unheard:
             checkout.refund(till.shop, order_id, "boss")
         assert unheard.value.code == "gateway_unavailable"
+        assert "it goes back once" in unheard.value.message
     for charge in till.stripe.charges.values():  # as if the bank had not got to it yet
         charge["amount_refunded"] = 0
     for switches in (till.razorpay.switches, till.stripe.switches):
