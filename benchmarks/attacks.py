@@ -8,7 +8,6 @@ median is off in attacked cells, 1.00 being exact: exp of the mean of |ln(publis
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Final
 
 import numpy as np
 
+from benchmarks import lines
 from whatworks.stats import values
 from whatworks.stats.arrays import Floats, Ints
 from whatworks.stats.values import Votes
@@ -129,7 +129,7 @@ def main() -> None:
         said = "pass" if worst[size] <= limit else "**missed**"
         print(f"worst with {size} reports: × {worst[size]:.2f}, asked ≤ × {limit}: {said}")
     if given.json:
-        given.json.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n")
+        given.json.write_text(lines.written(written) + "\n")
 
 
 if __name__ == "__main__":

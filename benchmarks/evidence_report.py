@@ -23,7 +23,7 @@ from typing import Final
 
 import numpy as np
 
-from benchmarks import evidence_goals, evidence_peers, evidence_sets, evidence_tables
+from benchmarks import evidence_goals, evidence_peers, evidence_sets, evidence_tables, lines
 from benchmarks.evidence_methods import METHODS, Fitted, microseconds, tutorial
 from benchmarks.evidence_peers import PEERS
 from benchmarks.evidence_sets import Data
@@ -276,8 +276,7 @@ def _timed(path: Path) -> Path:
 
 
 def _write(path: Path, records: list[Record]) -> None:
-    plain = [asdict(record) for record in records]
-    path.write_text(json.dumps(plain, indent=1, allow_nan=False) + "\n")
+    path.write_text(lines.written(map(asdict, records)) + "\n")
 
 
 def _stored(paths: Iterable[Path]) -> list[Record]:

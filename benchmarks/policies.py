@@ -13,7 +13,6 @@ people tried is better. Needs the public sets: `python -m benchmarks.evidence_se
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -23,7 +22,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from benchmarks import evidence_goals, evidence_sets
+from benchmarks import evidence_goals, evidence_sets, lines
 from benchmarks.evidence_sets import Data
 from whatworks.stats import evaluation, fitting, ranking
 from whatworks.stats.arrays import Floats, Ints, sigmoid
@@ -335,8 +334,9 @@ def main() -> int:
     found = measure(arguments.sets.split(","), arguments.worlds, arguments.steps, arguments.crowd)
     logs = from_logs(arguments.sets.split(","))
     if arguments.json:
-        plain = {"regret": [asdict(one) for one in found], "off_policy": logs}
-        Path(arguments.json).write_text(json.dumps(plain, indent=1) + "\n")
+        regrets, estimates = lines.written(map(asdict, found)), lines.written(logs)
+        text = f'{{"regret": {regrets},\n"off_policy": {estimates}}}\n'
+        Path(arguments.json).write_text(text)
     goals = list(evidence_goals.policies(list(map(asdict, found)), logs))
     print(evidence_goals.table(goals))
     return int(any(goal.passed is False for goal in goals))

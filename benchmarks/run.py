@@ -7,8 +7,10 @@ on to `http_ratio.py`: `--database postgresql`, `--rounds 3`; `--quick` writes n
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+import sysconfig
 import venv
 from pathlib import Path
 from typing import Final
@@ -40,10 +42,20 @@ def prepare() -> None:
     venv.create(VENV, with_pip=True, clear=True)
     locks = [argument for lock in LOCKS for argument in ("-r", str(lock))]
     pip = [str(PYTHON), "-m", "pip", "install", "--quiet"]
-    subprocess.run([*pip, "--require-hashes", *locks], check=True)
+    subprocess.run([*pip, "--require-hashes", *_from_source(), *locks], check=True)
     product = ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
     subprocess.run([*pip, *product], check=True)
     stamp.write_text(wanted)
+
+
+def _from_source() -> list[str]:
+    """The wheel of LightFM needs a C library of before 2020; where one can compile, it is compiled.
+
+    Elsewhere it is left out, as `evidence.py` says then.
+    """
+    header = Path(sysconfig.get_path("include")) / "Python.h"
+    possible = shutil.which("cc") and header.exists()
+    return ["--no-binary", "lightfm-next"] if possible else []
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from tests import people
 from tests.web.world import Life, seeded_ids
 from whatworks import clock
 from whatworks.app import close
+
+log = logging.getLogger(__name__)
 
 
 @pytest.fixture
@@ -57,7 +60,13 @@ def test_control_without_learning_it_is_chance(
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
 def test_after_three_thousand_people_a_third_of_chance(open_app: Flask, seed: int) -> None:
-    """Regret per recommendation of those who come then, in worlds of several kinds."""
+    """Regret per recommendation of those who come then, in worlds of several kinds.
+
+    `--log-cli-level INFO` tells it, halfway too.
+    """
     life = Life.begin(open_app, seed)
-    life.go_on(3000)
+    for people_so_far in (1500, 3000):
+        life.go_on(1500)
+        share = life.share_of_chance(last=500)
+        log.info("world %d, after %d people: %.3f of chance", seed, people_so_far, share)
     assert life.share_of_chance(last=500) <= 1 / 3
