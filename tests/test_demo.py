@@ -75,6 +75,7 @@ def test_people_are_of_all_kinds_and_invented() -> None:
     assert len({p.segment for p in profiles}) == 15
     assert profiles[0].email == "asha@demo.example"
     assert len(invented()[0].runs) == 6
+    assert sum(run.brought is not None for run in invented()[0].runs) >= invention.RESULTS
 
 
 def test_what_happened_could_have_happened() -> None:
@@ -151,6 +152,7 @@ def assert_every_page_has_something(
 ) -> None:
     files = storage.open_("", chosen.data_dir / "files")  # never in the real bucket
     shown = database.read(proofs.list_for, asha_id)
+    assert len(shown) >= invention.RESULTS
     assert all(proof_files.thumb(files, proof) for proof in shown if proof.pages)
     decided = [review.decision for review in database.read(reviews.list_recent, boss_id)]
     assert {"approved", "rejected"} <= set(decided)

@@ -36,6 +36,7 @@ from whatworks.upgrades import migrations
 
 FOLDER: Final = "demo"
 BATCH: Final = 200
+FEW: Final = 25
 TOLD: Final = 300  # of so many people it is told what they were recommended, showed and bought
 PERSON, OPERATOR = "asha@demo.example", "operator@demo.example"
 LIMITS: Final = pictures.Limits(bytes=10_000_000, pixels=25_000_000, pages=10)
@@ -117,8 +118,8 @@ def _fill(
         operator_id,
     )
     shown = proofs.tell(place, told, now)
-    for person in told:
-        database.write(slates.tell, person, known, terms, seed, now)
+    for start in range(0, len(told), FEW):  # a commit each would take longer than the telling
+        database.write(slates.tell, told[start : start + FEW], known, terms, seed, now)
     database.write(today.tell, told[0], now)
     token = database.write(sessions.open_, first, kind="token", label="demo", days=90)
     return Made(people_count, executions, outcomes, shown, token, operator_key)

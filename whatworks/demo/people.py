@@ -27,6 +27,7 @@ HOUR: Final = 3_600.0
 DAY: Final = 24 * HOUR
 SPAN: Final = 150 * DAY  # how long ago the first of them began
 WINDOW: Final = 30 * DAY
+RESULTS: Final = 3  # of the first of them
 
 NAMES: Final = (
     *("asha", "ravi", "meera", "arjun", "divya", "kabir", "nisha", "rohan", "priya", "vikram"),
@@ -62,6 +63,11 @@ class Run:
     events: list[tuple[str, Event]]
     notes: list[Note] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
+
+    @property
+    def brought(self) -> Outcome | None:
+        """What it brought as last reported, if that is anything."""
+        return self.outcomes[-1] if self.outcomes and self.outcomes[-1].value else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +132,20 @@ def _person(chance: random.Random, offered: Sequence[Workflow], number: int, now
     )
     plan, runs = _pick(chance, PLANS), 1 + min(int(chance.expovariate(0.6)), 6)
     if number == 0:
-        profile = _asha(profile.id, now)
-        plan, runs = "scale", 6
+        return _asha(chance, profile.id, offered, now)
     return Person(profile, plan, list(_runs(chance, profile, plan, runs, offered, now)))
 
 
-def _asha(user_id: str, now: float) -> Profile:
+def _asha(chance: random.Random, user_id: str, offered: Sequence[Workflow], now: float) -> Person:
+    """She has something to show: of the lives she may have had it is the first with results."""
     joined = now - SPAN
-    return Profile(
+    profile = Profile(
         user_id, "asha@demo.example", "earn_money", "freelancer", "beginner", "IN", joined, joined
     )
+    while True:
+        runs = list(_runs(chance, profile, "scale", 6, offered, now))
+        if sum(run.brought is not None for run in runs) >= RESULTS:
+            return Person(profile, "scale", runs)
 
 
 def _runs(

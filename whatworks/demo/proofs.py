@@ -90,9 +90,9 @@ def _chosen(people: Iterable[Person], now: float) -> Iterator[Claim]:
     left = MOST
     for number, person in enumerate(people):
         claims = [
-            Claim(person.profile.id, run, run.outcomes[-1])
+            Claim(person.profile.id, run, brought)
             for run in person.runs
-            if run.outcomes and run.outcomes[-1].value and run.outcomes[-1].created_at
+            if (brought := run.brought) is not None
         ]
         for claim in claims[: None if number == 0 else 1]:
             if left and claim.at < now - 2 * HOUR:

@@ -8,6 +8,7 @@ product's own, so the slates are others each time; how people take to them follo
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Final
 
 from whatworks import catalogue, clock, db
@@ -29,9 +30,21 @@ TEMPTING: Final = (6, 2, 1, 1, 1)  # how much likelier the first place is follow
 
 
 def tell(
+    session: db.Session,
+    few: Sequence[Person],
+    known: Beliefs,
+    terms: Terms,
+    seed: int,
+    now: float,
+) -> None:
+    """These people came back a few times, after all that is told of them elsewhere."""
+    for person in few:
+        _visits(session, person, known, terms, seed, now)
+
+
+def _visits(
     session: db.Session, person: Person, known: Beliefs, terms: Terms, seed: int, now: float
 ) -> None:
-    """Somebody came back a few times, after all that is told of them elsewhere."""
     chance = random.Random(f"{seed}/{person.profile.email}/slates")  # noqa: S311 - invented data
     at = max(person.seen_at, now - SINCE) + chance.uniform(0.1, 4) * DAY
     for _ in range(VISITS):
