@@ -75,7 +75,7 @@ PLANS: Final = (
     Plan(10, "pro", 0.05),
     Plan(11, "pro", 12, coupon=GIFT),
     Plan(12, "pro_monthly", 10, (PAID,), states=("active",)),
-    Plan(13, "scale_monthly", 45, (PAID,), states=("active", "past_due")),
+    Plan(13, "scale_monthly", 33, (PAID,), states=("active", "past_due")),
     Plan(14, "pro_monthly", 80, (PAID,), states=("active", "canceled")),
 )
 

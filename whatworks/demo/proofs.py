@@ -45,7 +45,7 @@ NOUNS: Final = {
     "customers": ("New customers", "Signed this month"),
     "custom": ("Result", "Counted this month"),
 }
-TEXT: Final = "{figure}, as of {day}. My bank shows it; ask and I send the page. (Invented.)"
+TEXT: Final = "{figure}, as of {day}. I can show where it comes from; just ask. (Invented.)"
 ANSWER: Final = "The second page has the name of the shop; the amount is at its foot."
 OTHER: Final = "The date is that of last year."
 

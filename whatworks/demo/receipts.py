@@ -70,7 +70,7 @@ def _lines(pen: ImageDraw.ImageDraw, chance: random.Random, colour: str) -> None
 def _stamp(image: Image.Image) -> None:
     """The word across the whole picture, so that no part of it passes for a real one."""
     mask = Image.new("L", (WIDTH * 2, 200))
-    ImageDraw.Draw(mask).text((WIDTH, 100), f"{WORD}   {WORD}", 90, _font(130), anchor="mm")
+    ImageDraw.Draw(mask).text((WIDTH, 100), WORD, 90, _font(140), anchor="mm")
     turned = mask.rotate(38, expand=True)
     corner = (WIDTH - turned.width) // 2, (HEIGHT - turned.height) // 2
     image.paste("#c0392b", corner, turned)
