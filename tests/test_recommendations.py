@@ -371,6 +371,20 @@ def test_a_dismissed_place_is_filled_and_nothing_else_moves(
     assert stocked.read(slates.find_current, person.id, 4) is None
 
 
+def test_a_dismissal_brings_nothing_back(stocked: db.Database, known: Beliefs) -> None:
+    """What one has just done is no filling, as long as something else stands in the list."""
+    person = sign_up(stocked, 1)
+    run = stocked.write(performance.folded, executions.start, person.id, "good_way").after
+    stocked.write(performance.folded, executions.record_progress, person.id, run.id, 3)
+    shown = draw(stocked, known, person)
+    assert set(names(shown)) == {"bad_way", "new_way", "paid_way"}
+    for left in (["new_way", "paid_way"], ["good_way", "paid_way"]):
+        unwanted = next(one for one in shown if one.workflow_name not in left)
+        stocked.write(dismissals.record, person.id, unwanted.id, "not_now")
+        shown = draw(stocked, known, person)
+        assert names(shown) == left
+
+
 def rows(database: db.Database) -> dict[str, tuple[str, int, float | None]]:
     """Every impression as it is stored: its slate, place and probability."""
     columns = (Recommendation.slate_id, Recommendation.rank, Recommendation.propensity)

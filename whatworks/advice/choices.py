@@ -90,15 +90,17 @@ def choose(
     scores, _ = known.scores(person)
     recent = _recent(done)
     dismissed = {one.workflow_name for one in said}
-    passed = frozenset(recent.keys() | dismissed | shown)
-    fresh = eligible(known, reach, passed)
-    everything = eligible(known, entitlements.EVERYTHING, passed)
-    locked = np.setdiff1d(everything, fresh, assume_unique=True)
-    if not len(fresh):
+    passed = frozenset(recent.keys() | dismissed)
+    out = passed | shown
+    locked = np.setdiff1d(
+        eligible(known, entitlements.EVERYTHING, out),
+        eligible(known, reach, out),
+        assume_unique=True,
+    )
+    if not len(eligible(known, reach, passed)):
         again = {name for name, status in recent.items() if status in ("completed", "abandoned")}
-        passed = frozenset(passed - (again - dismissed - shown))
-        fresh = eligible(known, reach, passed)
-    return Choice(fresh, locked, scores, passed, limit)
+        out -= again - dismissed - shown
+    return Choice(eligible(known, reach, out), locked, scores, out, limit)
 
 
 def eligible(known: Beliefs, reach: Reach, passed: frozenset[str]) -> Ints:

@@ -21,11 +21,12 @@ class Answer(msgspec.Struct):
 
 @site.post("/recommendations/<recommendation_id>/dismiss")
 def not_for_me(recommendation_id: str) -> Response:
-    """Keep the reason, and show what fits better."""
+    """Keep the reason, and go back to the list without it."""
     person = identity.require_person()
-    given, _, _ = pages.read_form(Answer)
+    given, typed, _ = pages.read_form(Answer)
     reason = given.reason if given else "other"
     name = http.write(dismissals.record, person.id, recommendation_id, reason)
     workflow = http.read(catalogue.find, name)
     title = workflow.title if workflow else name
-    return pages.go("/dashboard/next", f"Noted: “{title}” is not for you now.")
+    back = pages.local_path(typed.get("next"), "/dashboard/next")
+    return pages.go(back, f"Noted: “{title}” is not for you now.")
