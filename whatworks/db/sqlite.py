@@ -147,7 +147,7 @@ class Writer:
         self._dialect = dialect
         self._group_size = group_size
         self._patience = patience
-        self._jobs: queue.Queue[_Job | None] = queue.Queue(limits.QUEUE_SIZE)
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._start = threading.Lock()
         self._stopped = False
@@ -155,13 +155,12 @@ class Writer:
     def submit(self, run: Callable[[Session], T]) -> T:
         """Wait until the verb is durable, and return its result or raise its failure."""
         self._ensure_running()
-        job = _Job(run)
-        try:
-            self._jobs.put_nowait(job)
-        except queue.Full:
+        if self._is_full():
             raise errors.Unavailable(
                 "Too much is being saved at once; try again in a few seconds.", retry_after=3
-            ) from None
+            )
+        job = _Job(run)
+        self._jobs.put(job)
         with self._aside():
             self._wait(job)
         if job.failure is not None:
@@ -172,8 +171,12 @@ class Writer:
     def submit_soon(self, run: Callable[[Session], Any]) -> None:
         """Let the verb share the next commit; dropped when too much is waiting already."""
         self._ensure_running()
-        with contextlib.suppress(queue.Full):
-            self._jobs.put_nowait(_Job(run))
+        if not self._is_full():
+            self._jobs.put(_Job(run))
+
+    def _is_full(self) -> bool:
+        """Whether so much is waiting that more had better come later; a few over it do no harm."""
+        return self._jobs.qsize() >= limits.QUEUE_SIZE
 
     def _wait(self, job: _Job) -> None:
         """Until the job is done; raises when it takes too long."""
