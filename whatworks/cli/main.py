@@ -166,7 +166,7 @@ def backup_(chosen: Chosen, file: Path) -> None:
 @click.option(
     "--days",
     type=click.IntRange(1),
-    help="Abandon what nobody touched for so many days; 1 is everything since yesterday."
+    help="Abandon what nobody touched for this many days; fewer days abandon more."
     "  [default: WHATWORKS_ABANDON_AFTER_DAYS, 30]",
 )
 @click.pass_obj
