@@ -38,6 +38,7 @@ async function connect() {
   document.addEventListener("change", ({ target }) => target.matches("[data-check]") && ticked(target));
   document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !steps.bar()?.inert) steps.bar()?.querySelector(".go").click();
+    if (event.key === "Escape") putAway();
   });
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && refresh());
   if (isOld) refresh();
@@ -107,7 +108,10 @@ function said(place) {
 }
 
 function putAway() {
-  for (const open of run.querySelectorAll(".verdict details[open]")) open.open = false;
+  for (const open of run.querySelectorAll(".up[open]")) {
+    if (open.contains(document.activeElement)) open.querySelector("summary").focus();
+    open.open = false;
+  }
 }
 
 // Show what an entry will have done. `pressed`: just now and here, so the page may move on.
