@@ -41,10 +41,15 @@ class Chosen:
         """The database, open. Raises Refused when it is not there or not of this version."""
         url = self.settings().url
         migrations.check(url)
-        if migrations.current(url) != migrations.head():
+        found = migrations.current(url)
+        if found is None:
             raise migrations.Refused(
-                f"{server.name(url)} is not there yet, or older than this program;"
-                " run `whatworks migrate` first."
+                f"There is no database at {server.name(url)}. Name its folder before the command,"
+                " with --data-dir, or make one with `whatworks migrate`."
+            )
+        if found != migrations.head():
+            raise migrations.Refused(
+                f"{server.name(url)} is older than this program; run `whatworks migrate` first."
             )
         opened = db.Database(url, patience=PATIENCE)
         try:

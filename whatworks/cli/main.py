@@ -262,7 +262,8 @@ def demo_(chosen: Chosen, people: int, seed: int, fresh: bool, is_served: bool) 
     there = replace(given, data_dir=folder, database_url="", smtp_url="", plan_limits="enforce")
     there = replace(there, razorpay_key_id="", razorpay_key_secret="", stripe_secret_key="")
     # Reminders would go to hundreds of people at once, and bury the codes for signing in.
-    there = replace(there, storage_url="", reminders=False)
+    # Nobody has to be told of invented orders that no gateway knows.
+    there = replace(there, storage_url="", reminders=False, log_level="error")
     if fresh:
         building.remove(folder)
     if not (is_served and (folder / "data.db").exists()):

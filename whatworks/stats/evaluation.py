@@ -126,7 +126,7 @@ def evaluate(log: Logged, random: np.random.Generator, draws: int = 500) -> Verd
         found.append(Value(method, float(part.mean()), float(low), float(high)))
     logged = float(log.reward.mean())
     if effective < ENOUGH:
-        why = f"worth only {effective:.0f} rows; {ENOUGH:.0f} are needed"
+        why = f"worth {effective:.0f} of the {ENOUGH:.0f} rows that are needed"
         return Verdict(rows, effective, logged, tuple(found), None, why)
     seen = share_seen(weight)
     if seen < SEEN:

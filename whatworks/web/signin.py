@@ -78,10 +78,10 @@ def confirm(typed: str, then: str | None) -> Response:
 @guards.try_code
 def spend_code() -> Response | tuple[Response, int]:
     """Sign in with the code."""
+    settings = http.platform().settings
     given, typed, wrong = pages.read_form(Code)
     if given is not None:
-        key = http.platform().settings.secret_key
-        user_id = http.write(signins.spend_code, given.challenge, given.code, key)
+        user_id = http.write(signins.spend_code, given.challenge, given.code, settings.secret_key)
         if user_id is not None:
             return _sign_in(user_id, typed.get("next"))
         wrong = {"code": "This is not the code of the newest mail; look again."}
@@ -91,7 +91,7 @@ def spend_code() -> Response | tuple[Response, int]:
         challenge=typed.get("challenge", ""),
         errors=wrong,
         next=typed.get("next"),
-        outbox=None,
+        outbox=_outbox(settings),
     )
     return page, 400
 

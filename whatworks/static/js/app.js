@@ -27,7 +27,8 @@ function mend(problem) {
   document.querySelector(`.errors li:has([href="#${name}"])`)?.remove();
   document.querySelector(".errors:not(:has(li))")?.remove();
 }
-addEventListener("change", ({ target }) => {
+// As it is typed, not when it is left: a button that jumps between press and release is not pressed.
+addEventListener("input", ({ target }) => {
   const isChanged = target.type === "radio" || target.value !== target.defaultValue;
   for (const problem of document.querySelectorAll(".problem[id]")) {
     if ((isChanged && problem.id === `${target.name}-error`) || !problem.checkVisibility()) mend(problem);
