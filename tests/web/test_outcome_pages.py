@@ -168,6 +168,25 @@ def test_the_same_form_twice_at_once_is_one_result(asha: Person, run: str) -> No
     assert len(logged(asha)) == 1
 
 
+def test_all_pages_after_it_propose_the_same(asha: Person, run: str) -> None:
+    """However many of them a page has room for, they are the first of one list."""
+
+    def proposed(page: TestResponse) -> list[str]:
+        clicks = (form.action for form in forms.read(page) if form.action.endswith("/click"))
+        return list(dict.fromkeys(action.split("/")[2] for action in clicks))
+
+    first = proposed(send(asha, run, metric_type="revenue", value="4800"))
+    dashboard = asha.client.get("/dashboard")
+    three, five = proposed(dashboard), proposed(asha.client.get("/dashboard/next"))
+    assert (len(first), len(three), len(five)) == (1, 3, 5)
+    assert first == five[:1]
+    assert three == five[:3]
+    assert proposed(asha.client.get("/dashboard")) == three
+    assert 'href="/dashboard/next">See all 5<' in text(dashboard)
+    answer = asha.client.get(f"/api/recommendations/{asha.user_id}?limit=2").get_json()
+    assert [one["recommendation_id"] for one in answer["recommendations"]] == five[:2]
+
+
 # ---- nothing yet, and corrections -----------------------------------------------------------
 
 

@@ -51,6 +51,7 @@ def show() -> Response:
     person = identity.require_person()
     mine = http.read(_mine, person)
     currency = outcomes.default_currency(person.country)
+    shown = _recommended(person, 5)
     return pages.render(
         "dashboard.html",
         open=mine.open,
@@ -64,7 +65,8 @@ def show() -> Response:
         beside=_beside(person, currency, mine.outcomes),
         too_few=middle_half.PEOPLE,
         segment=phrases.people(2, person.market, person.skill_level),
-        recommendations=_recommended(person, 3),
+        recommendations=shown[:3],
+        recommended=len(shown),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 from flask import Response
@@ -15,6 +15,8 @@ from whatworks.store import entitlements
 from whatworks.web import fields, gating, http, identity, kept
 
 doors = http.Doors("Recommendations")
+
+DRAWN: Final = 5  # at least, so that who is shown fewer sees the first of the same slate
 
 
 class HowMany(msgspec.Struct):
@@ -186,6 +188,11 @@ def dismiss(recommendation_id: str, body: NotForMe) -> Response:
 
 
 def serve(user_id: str, limit: int) -> list[Impression]:
+    """The first of the slate that holds, else of a new one."""
+    return _slate(user_id, max(limit, DRAWN))[:limit]
+
+
+def _slate(user_id: str, limit: int) -> list[Impression]:
     """The slate that holds, else a new one, drawn while nobody waits for the writer."""
     shown = http.read(slates.find_current, user_id, limit)
     if shown is not None:
