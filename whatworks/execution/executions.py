@@ -162,11 +162,11 @@ def record_progress(
 ) -> Change:
     """Set how many steps are done; reaching the last one completes the execution.
 
-    The same update again changes nothing. Raises NotFound, Invalid (more steps than there are)
+    The same update again changes nothing. Raises NotFound, Invalid (no such number of steps)
     and Conflict (it is completed or abandoned).
     """
     before = lock(session, user_id, execution_id)
-    if steps_completed > before.total_steps:
+    if not 0 <= steps_completed <= before.total_steps:
         raise errors.Invalid(
             f"This execution has {before.total_steps} steps.",
             fields={"steps_completed": f"0 to {before.total_steps}"},
