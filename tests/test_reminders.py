@@ -64,10 +64,14 @@ def log(database: db.Database, user_id: str, execution_id: str, report: Report) 
     return change.after.id
 
 
+def claim(database: db.Database) -> list[Due]:
+    return database.write(reminders.claim, database.read(reminders.find_due))
+
+
 def asked(database: db.Database, at: float) -> list[tuple[str, int]]:
     """What is sent at a time, as (run, days)."""
     with time_machine.travel(at):
-        claimed = database.write(reminders.claim)
+        claimed = claim(database)
         for due in claimed:
             database.write(reminders.sent, due)
         return [(due.execution_id, due.days) for due in claimed]
@@ -175,8 +179,8 @@ def test_what_ended_long_ago_is_not_dug_up(database: db.Database, run: str, bega
 
 def test_what_was_claimed_is_nobody_elses(database: db.Database, run: str, began: float) -> None:
     with time_machine.travel(began + 8 * DAY):
-        assert len(database.write(reminders.claim)) == 1
-        assert database.write(reminders.claim) == []
+        assert len(claim(database)) == 1
+        assert claim(database) == []
 
 
 def test_many_processes_at_once_send_one_mail_each(
@@ -190,7 +194,7 @@ def test_many_processes_at_once_send_one_mail_each(
 
     def work(_worker: int) -> list[Due]:
         gate.wait(10)
-        return database.write(reminders.claim)
+        return claim(database)
 
     with time_machine.travel(began + 8 * DAY), ThreadPoolExecutor(6) as pool:
         claimed = [due for found in pool.map(work, range(6)) for due in found]
@@ -201,19 +205,28 @@ def test_without_the_claim_they_would_send_it_again(
     database: db.Database, run: str, began: float
 ) -> None:
     """The control: what is due is due until somebody claims it."""
-    now = began + 8 * DAY
-    with time_machine.travel(now):
-        found = [database.read(reminders._due, 7, now, 50) for _ in range(2)]
+    with time_machine.travel(began + 8 * DAY):
+        found = [database.read(reminders.find_due) for _ in range(2)]
     assert [len(due) for due in found] == [1, 1]
+
+
+def test_whoever_answers_after_being_found_is_not_asked(
+    database: db.Database, asha: str, run: str, began: float
+) -> None:
+    with time_machine.travel(began + 8 * DAY):
+        found = database.read(reminders.find_due)
+        log(database, asha, run, Report("revenue", 4800.0, "INR"))
+        assert len(found) == 1
+        assert database.write(reminders.claim, found) == []
 
 
 def test_a_crash_between_claim_and_sending_loses_nothing(
     database: db.Database, run: str, began: float
 ) -> None:
     with time_machine.travel(began + 8 * DAY):
-        (first,) = database.write(reminders.claim)  # and the process ends
+        (first,) = claim(database)  # and the process ends
     with time_machine.travel(began + 8 * DAY + reminders.LEASE + 1):
-        (again,) = database.write(reminders.claim)
+        (again,) = claim(database)
         database.write(reminders.sent, again)
     assert again.name == first.name  # so that a mailbox that has it already knows it
     assert asked(database, began + 9 * DAY) == []
@@ -223,11 +236,11 @@ def test_what_was_put_back_may_be_claimed_at_once(
     database: db.Database, run: str, began: float
 ) -> None:
     with time_machine.travel(began + 8 * DAY):
-        database.write(reminders.put_back, database.write(reminders.claim))
-        (again,) = database.write(reminders.claim)
+        database.write(reminders.put_back, claim(database))
+        (again,) = claim(database)
         database.write(reminders.sent, again)
         database.write(reminders.put_back, [again])  # too late: it has left
-        assert database.write(reminders.claim) == []
+        assert claim(database) == []
 
 
 def test_a_mail_that_ends_every_process_is_left_alone(
@@ -236,7 +249,7 @@ def test_a_mail_that_ends_every_process_is_left_alone(
     tries = 0
     for hour in range(20):
         with time_machine.travel(began + 8 * DAY + hour * (reminders.LEASE + 1)):
-            tries += len(database.write(reminders.claim))
+            tries += len(claim(database))
     assert tries == reminders.TRIES
 
 
@@ -244,7 +257,7 @@ def test_an_address_that_refuses_is_not_tried_again(
     database: db.Database, run: str, began: float
 ) -> None:
     with time_machine.travel(began + 8 * DAY):
-        (due,) = database.write(reminders.claim)
+        (due,) = claim(database)
         database.write(reminders.give_up, due)
     assert asked(database, began + 9 * DAY) == []
     assert asked(database, began + 31 * DAY) == [(run, 30)]

@@ -1,14 +1,15 @@
 """Asking again what a run brought: who is due, that nobody is asked twice, and what they answer.
 
-A mail goes in three steps: `claim` commits a row before anything is sent, the caller sends, `sent`
-marks the row. A claim whose sender vanished is taken over after LEASE, so a crash loses no mail;
+`find_due` reads, which takes seconds where very many people are, and keeps nobody from writing.
+Then a mail goes in three steps: `claim` commits a row before anything is sent, the caller sends,
+`sent` marks the row. A claim whose sender vanished is taken over after LEASE, so a crash loses no mail;
 and since the mail then has the same Message-ID, one that had left already is not shown twice.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -29,13 +30,14 @@ QUIET: Final = 6 * DAY  # whoever has just answered is left in peace
 APART: Final = 20 * 3600.0  # between two mails to one person
 LEASE: Final = 3600.0
 TRIES: Final = 5
+AT_ONCE: Final = 1_000  # found by one look; claimed in batches
 BATCH: Final = 50
 ANSWERABLE: Final = 120 * DAY  # how long the links of a mail work
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A mail that the caller has claimed and now has to send. `name` is the same for each try."""
+    """A mail that is due; who has claimed it has to send it. `name` is the same for each try."""
 
     user_id: str
     execution_id: str
@@ -64,7 +66,7 @@ _ANOTHER_MAIL: Final = and_(
     _other.user_id == _E.user_id,
     or_(_other.execution_id != _E.id, _other.days != bindparam("days")),
 )
-_DUE: Final = db.Query(
+_due: Final = (
     select(_E.user_id, _E.id, Email.email)
     .join(Email, Email.user_id == _E.user_id)
     .where(
@@ -90,8 +92,10 @@ _DUE: Final = db.Query(
             ),
         ),
     )
-    .order_by(_E.touched_at, _E.id)
-    .limit(bindparam("limit"))
+)
+_DUE: Final = db.Query(_due.order_by(_E.touched_at, _E.id).limit(bindparam("limit")))
+_STILL_DUE: Final = db.Query(
+    _due.where(_E.user_id == bindparam("user_id"), _E.id == bindparam("execution_id"))
 )
 _claim: Final = insert(_R)
 _CLAIM: Final = db.Query(
@@ -133,14 +137,21 @@ _OFF: Final = db.Query(
 )
 
 
-def claim(session: db.Session, limit: int = BATCH) -> list[Due]:
-    """Take mails that are due, one a person at most; nobody else gets them for LEASE seconds."""
+def find_due(session: db.Session, limit: int = AT_ONCE) -> list[Due]:
+    """Mails that are due, one a person at most, those waiting longest first. Reads only."""
     now = clock.timestamp()
     chosen: dict[str, Due] = {}
     for days in STAGES:
-        for due in _due(session, days, now, limit):
-            chosen.setdefault(due.user_id, due)
-    return [due for due in list(chosen.values())[:limit] if _take(session, due, now)]
+        for row in session.all(_DUE, limit=limit, **_terms(days, now)):
+            chosen.setdefault(row.user_id, Due(row.user_id, row.id, days, row.email))
+    return list(chosen.values())[:limit]
+
+
+def claim(session: db.Session, found: Iterable[Due]) -> list[Due]:
+    """Take those that are still due; nobody else gets them for LEASE seconds."""
+    now = clock.timestamp()
+    ordered = sorted(found, key=lambda due: due.user_id)  # so that no two wait for each other
+    return [due for due in ordered if _is_due(session, due, now) and _take(session, due, now)]
 
 
 def sent(session: db.Session, due: Due) -> None:
@@ -222,18 +233,25 @@ def are_on(session: db.Session, user_id: str) -> bool:
     return session.value(_OFF, user_id=user_id) is None
 
 
-def _due(session: db.Session, days: int, now: float, limit: int) -> list[Due]:
+def _is_due(session: db.Session, due: Due, now: float) -> bool:
+    """Whether nothing has happened since it was found."""
+    session.hold(due.user_id)
+    terms = _terms(due.days, now)
+    return bool(
+        session.all(_STILL_DUE, user_id=due.user_id, execution_id=due.execution_id, **terms)
+    )
+
+
+def _terms(days: int, now: float) -> dict[str, Any]:
     until = now - days * DAY
-    values: dict[str, Any] = {
+    return {
         "days": days,
         "after": until - WINDOW,
         "until": until,
         "quiet": now - QUIET,
         "apart": now - APART,
         "lease": now - LEASE,
-        "limit": limit,
     }
-    return [Due(row.user_id, row.id, days, row.email) for row in session.all(_DUE, **values)]
 
 
 def _take(session: db.Session, due: Due, now: float) -> bool:

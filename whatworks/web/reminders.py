@@ -20,7 +20,7 @@ from whatworks import db, errors, reminders, signed
 from whatworks.execution import executions
 from whatworks.execution.lifecycle import Execution
 from whatworks.guides.guide import Guide
-from whatworks.reminders import Due
+from whatworks.reminders import BATCH, Due
 from whatworks.results import outcomes
 from whatworks.results.outcomes import Outcome, Report
 from whatworks.web import fields, http, identity, outcome_pages, pages, views
@@ -69,11 +69,19 @@ def send_due(app: Flask) -> None:
     with app.app_context():
         if not http.platform().settings.reminders:
             return
-        while claimed := http.write(reminders.claim):
-            for number, due in enumerate(claimed):
-                if not _send(due):  # the server is not there; an hour later it may be
-                    http.write(reminders.put_back, claimed[number:])
-                    return
+        while found := http.read(reminders.find_due):
+            if not all(_send_all(found[at : at + BATCH]) for at in range(0, len(found), BATCH)):
+                return
+
+
+def _send_all(found: list[Due]) -> bool:
+    """Claim and send; False when none could be claimed, or none can be sent now."""
+    claimed = http.write(reminders.claim, found)
+    for number, due in enumerate(claimed):
+        if not _send(due):  # the server is not there; an hour later it may be
+            http.write(reminders.put_back, claimed[number:])
+            return False
+    return bool(claimed)
 
 
 @site.get("/reminder/<token>")
