@@ -2,8 +2,8 @@
 
 `find_due` reads, which takes seconds where very many people are, and keeps nobody from writing.
 Then a mail goes in three steps: `claim` commits a row before anything is sent, the caller sends,
-`sent` marks the row. A claim whose sender vanished is taken over after LEASE, so a crash loses no mail;
-and since the mail then has the same Message-ID, one that had left already is not shown twice.
+`sent` marks the row. A claim whose sender vanished is taken over after LEASE, so a crash loses no
+mail; and since the mail then has the same Message-ID, one that had left already is not shown twice.
 """
 
 from __future__ import annotations
