@@ -63,7 +63,8 @@ def serving(name: str, database_url: str, folder: Path, threads: int) -> Iterato
         "WHATWORKS_RATE_LIMITS": "off",
         "WHATWORKS_THREADS": str(threads),
         "WHATWORKS_WORKERS": "1",
-        "WHATWORKS_ABANDON_AFTER_DAYS": "36500",  # no housekeeping in the middle of a measurement
+        "WHATWORKS_ABANDON_AFTER_DAYS": "36500",  # no housekeeping in the middle of a measurement,
+        "WHATWORKS_REMINDERS": "off",  # nor mails to everybody in the database
         "WHATWORKS_LOG_LEVEL": "WARNING",
     }
     with (folder / f"{name}.log").open("w") as log:
