@@ -129,6 +129,11 @@ _SET: Final = db.Query(
 )
 
 
+def holder_of(user_id: str | None, email: str | None) -> str | None:
+    """Who holds what was bought: a user_id, or the mark of an address; None: nobody knows."""
+    return user_id or (email_holder(email) if email else None)
+
+
 def email_holder(address: str) -> str:
     """Who holds what was bought with an address before anybody proved that it is theirs."""
     return f"email:{hashlib.sha256(address.encode(errors='surrogateescape')).hexdigest()}"

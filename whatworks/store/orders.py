@@ -66,9 +66,7 @@ class Order:
     @property
     def holder(self) -> str | None:
         """Who holds what it gives: a user_id, or the mark of an address; None: nobody knows."""
-        if self.user_id:
-            return self.user_id
-        return entitlements.email_holder(self.email) if self.email else None
+        return entitlements.holder_of(self.user_id, self.email)
 
 
 @dataclass(frozen=True, slots=True)

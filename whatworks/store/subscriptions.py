@@ -50,9 +50,7 @@ class Subscription:
     @property
     def holder(self) -> str | None:
         """Who holds what it gives; None: nobody knows."""
-        if self.user_id:
-            return self.user_id
-        return entitlements.email_holder(self.email) if self.email else None
+        return entitlements.holder_of(self.user_id, self.email)
 
 
 @dataclass(frozen=True, slots=True)
