@@ -15,6 +15,7 @@ const uncontrolled = !navigator.serviceWorker?.controller; // the worker comes l
 const ON = ["worked", "skipped"]; // results that lead to the next step
 const FIELDS = { verdict: ["step", "result"], timer: ["step", "action", "gap_id", "keep"], kept: ["step", "note_id"] };
 const DOUBLE_TAP = 400; // milliseconds; its second half is not about the next step
+let leaving = false;
 
 steps.begin();
 // A sheet is put away by its button, or by the dimmed page around it.
@@ -146,11 +147,14 @@ function tips(step) {
   steps.section(step).querySelector("[data-tips]")?.scrollIntoView({ block: "nearest" });
 }
 
-// After the last step the page of the outcome is next, once the server knows.
+// After the last step the page of the outcome is next, once the server knows. Both the press and
+// the answer to it ask; going a second time would break off the first.
 async function leaveWhenSent() {
   await outbox.drain();
   const left = await outbox.pending(id);
-  if (!left.length && run.dataset.status === "completed") location.assign(`/outcome/${id}`);
+  if (leaving || left.length || run.dataset.status !== "completed") return;
+  leaving = true;
+  location.assign(`/outcome/${id}`);
 }
 
 function heard({ slot, id: seen, body, answer }) {
