@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 from tests import people, shopping
 from tests.tills import Till
 from tests.web import forms
-from whatworks.store import takings
+from whatworks.store import links, takings
 
 RAVI = "ravi@example.com"
 
@@ -162,6 +162,19 @@ def test_a_refund_asks_twice_and_closes_everything(till: Till, boss: FlaskClient
     assert "Refund</summary>" not in said  # there is nothing left to give back
     till.deliver()
     assert till.find(order_id).status == "refunded"
+
+
+def test_the_history_tells_times_as_all_pages_do(till: Till) -> None:
+    with time_machine.travel("2026-11-30 12:00", tick=False):
+        order_id, _ = paid(till)
+        till.app.test_client().get(links.download_path(people.KEY, order_id, "pro"))
+    with time_machine.travel("2026-11-30 14:00", tick=False):
+        boss = people.operator(till.app).client
+        page = text(boss.get(f"/admin/orders/{order_id}"))
+    _, events, downloads = re.split("What happened|Downloads</h2>", page)
+    for history in (events, downloads):
+        assert 'title="2026-11-30T12:00:00Z">2 hours ago</time>' in history
+    assert "Z</time>" not in page
 
 
 def test_a_mistyped_address_is_put_right(till: Till, boss: FlaskClient) -> None:

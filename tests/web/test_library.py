@@ -132,7 +132,7 @@ def test_people_are_warned_and_then_refused(few: Callable[..., Flask]) -> None:
     assert "That was the last of your 5 runs this month." in pages[4]
     guide = text(asha.client.get("/executor/exam_notes_to_sell"))
     assert "all are used" in guide
-    assert "See the Pro plan" in guide
+    assert "The Pro plan cannot be bought here yet" in guide
     refused = asha.client.post("/executor/exam_notes_to_sell")
     assert refused.status_code == 402
     assert 'href="/pricing"' in refused.get_data(as_text=True)
@@ -150,6 +150,39 @@ def test_the_tier_is_asked_for_first(app: Flask, person: Callable[..., Person]) 
     assert begin(asha, PAID).status_code == 201
     shopping.refund(app, order)
     assert begin(asha, PAID).status_code == 402
+
+
+def test_a_locked_workflow_leads_to_the_prices_only_where_something_can_be_bought(
+    few: Callable[..., Flask],
+) -> None:
+    shut = few()
+    for client in (shut.test_client(), people.sign_up(shut).client):
+        guide = text(client.get(f"/executor/{PAID}"))
+        assert "The Pro plan cannot be bought here yet" in guide
+        assert "marked Free are open to everybody" in guide
+        assert "See the Pro plan" not in guide
+    for settings in (
+        {"razorpay_key_id": "rzp_test_1", "razorpay_key_secret": "secret"},
+        {"stripe_secret_key": "sk_test_1"},
+    ):
+        guide = text(few(**settings).test_client().get(f"/executor/{PAID}"))
+        assert 'href="/pricing">See the Pro plan' in guide
+        assert "cannot be bought" not in guide
+
+
+def test_operators_learn_at_the_prices_which_setting_is_missing(few: Callable[..., Flask]) -> None:
+    shut, half = few(), few(razorpay_key_id="rzp_test_1", razorpay_key_secret="secret")
+    said = text(people.operator(shut).client.get("/pricing"))
+    packs = "WHATWORKS_RAZORPAY_KEY_ID or WHATWORKS_STRIPE_SECRET_KEY is missing"
+    assert f"Nobody can buy Pro pack, Premium pack: {packs}" in said
+    plans = "Pro plan, monthly, Scale plan, monthly: WHATWORKS_STRIPE_SECRET_KEY is missing"
+    assert plans in said
+    said = text(people.operator(half).client.get("/pricing"))
+    assert plans in said
+    assert packs not in said
+    visitor = text(half.test_client().get("/pricing"))
+    assert "is missing" not in visitor
+    assert "Payments are not set up" not in visitor
 
 
 def test_plans_can_be_observed_without_being_enforced(few: Callable[..., Flask]) -> None:

@@ -13,7 +13,7 @@ from whatworks.advice import dismissals
 from whatworks.evidence import analytics, findings, totals
 from whatworks.results import reviews
 from whatworks.shop import Shop
-from whatworks.web import http, identity, kept, pages, views
+from whatworks.web import http, identity, kept, offers, pages, views
 
 site = Blueprint("admin", __name__)
 
@@ -89,7 +89,7 @@ def _payments(shop: Shop) -> dict[str, Any]:
         for name, gateway, secret, setting in gateways
         if gateway and not secret
     ]
-    none = "no gateway: WHATWORKS_RAZORPAY_KEY_ID or WHATWORKS_STRIPE_SECRET_KEY opens one"
+    none = f"no gateway: {offers.RAZORPAY_KEY} or {offers.STRIPE_KEY} opens one"
     note = "; ".join([f"by {' and '.join(taking)}" if taking else none, *deaf])
     return {"name": "Payments", "ok": bool(taking) and not deaf, "note": note}
 

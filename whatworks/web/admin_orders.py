@@ -10,6 +10,7 @@ from flask import Blueprint
 from werkzeug.wrappers import Response
 
 from whatworks import checkout, clock, db, errors, reconcile
+from whatworks.advice import phrases
 from whatworks.store import deliveries, inbox, ledger, money, orders, settlement, takings
 from whatworks.store.orders import Event, Order
 from whatworks.store.takings import Taking
@@ -203,4 +204,4 @@ def _load(session: db.Session, order_id: str) -> dict[str, Any]:
 def _payment(event: Event) -> str:
     """One payment of several, to choose from."""
     amount = money.text(event.amount, event.currency)
-    return f"Only {amount} of {clock.rfc3339(event.at)}, {event.payment_id}"
+    return f"Only {amount}, paid {phrases.ago(event.at, clock.timestamp())}, {event.payment_id}"

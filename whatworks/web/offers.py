@@ -9,9 +9,11 @@ from typing import Final
 from whatworks.catalogue import Workflow
 from whatworks.people.profiles import Profile
 from whatworks.shop import Shop
-from whatworks.store import money
+from whatworks.store import entitlements, money
 from whatworks.store.products import Product
 
+RAZORPAY_KEY: Final = "WHATWORKS_RAZORPAY_KEY_ID"
+STRIPE_KEY: Final = "WHATWORKS_STRIPE_SECRET_KEY"
 CURRENCY_OF: Final = {"IN": "INR", "US": "USD", "GB": "GBP"}
 EUROS: Final = frozenset(
     "AT BE CY DE EE ES FI FR GR HR IE IT LT LU LV MT NL PT SI SK".split()  # noqa: SIM905
@@ -80,3 +82,22 @@ def sells(shop: Shop, product: Product) -> bool:
     if product.kind == "subscription":
         return shop.stripe is not None
     return shop.razorpay is not None or shop.stripe is not None
+
+
+def sells_plan(shop: Shop, plan: str) -> bool:
+    """Whether this plan, or one that covers it, can be bought."""
+    return any(
+        product.plan and entitlements.covers(product.plan, plan) and sells(shop, product)
+        for product in shop.products.list_()
+    )
+
+
+def missing(shop: Shop) -> dict[str, list[str]]:
+    """The settings without which some products cannot be bought, with the titles of those."""
+    found: dict[str, list[str]] = {}
+    for product in shop.products.list_():
+        if product.is_free or sells(shop, product):
+            continue
+        setting = STRIPE_KEY if product.is_subscription else f"{RAZORPAY_KEY} or {STRIPE_KEY}"
+        found.setdefault(setting, []).append(product.title)
+    return found

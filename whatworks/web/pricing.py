@@ -53,6 +53,7 @@ def show() -> Response:
         currencies=sorted({code for o in offered for code in o.product.prices}),
         currency=next((o.currency for o in offered if o.currency), ""),
         sells=any(o.sold for o in offered if o.price is not None),
+        missing=offers.missing(shop) if identity.is_operator() else {},
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from flask import Blueprint, request
 from werkzeug.wrappers import Response
@@ -14,7 +16,7 @@ from whatworks.execution import executions
 from whatworks.execution.lifecycle import Execution
 from whatworks.people import profiles
 from whatworks.people.profiles import Profile
-from whatworks.web import fields, gating, http, identity, pages, rhythm, views
+from whatworks.web import fields, gating, http, identity, offers, pages, rhythm, views
 from whatworks.web import performance as performance_door
 from whatworks.web.gating import Limits
 
@@ -68,7 +70,7 @@ def show_guide(workflow: Workflow) -> Response:
         evidence=views.evidence(found),
         open_execution=next((e for e in mine if e.is_open), None),
         last=next((e for e in mine if not e.is_open), None),
-        upgrade=http.read(_upgrade, person, workflow, gating.limits()),
+        upgrade=_upgrade(person, workflow, gating.limits()),
         recommendation_id=request.args.get("recommendation"),
         funnel=views.funnel(levels),
     )
@@ -116,11 +118,12 @@ def _runs_of(session: db.Session, person: Profile | None, name: str) -> list[Exe
     return [e for e in executions.list_for(session, person.id) if e.workflow_name == name]
 
 
-def _upgrade(
-    session: db.Session, person: Profile | None, workflow: Workflow, limits: Limits
-) -> dict[str, str] | None:
-    """What keeps somebody from starting it, and the plan that would not."""
-    failure = gating.refusal(session, person.id if person else "", workflow, limits)
+def _upgrade(person: Profile | None, workflow: Workflow, limits: Limits) -> dict[str, Any] | None:
+    """What keeps somebody from starting it, the plan that would not, and if that can be bought."""
+    failure = http.read(gating.refusal, person.id if person else "", workflow, limits)
     if failure is None:
         return None
-    return {"plan": gating.remedy(failure, limits), "reason": failure.message}
+    plan = gating.remedy(failure, limits)
+    is_sold = offers.sells_plan(http.platform().shop, plan)
+    is_tier = failure.details["reason"] == "tier"
+    return {"plan": plan, "reason": failure.message, "is_tier": is_tier, "is_sold": is_sold}
