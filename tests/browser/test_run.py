@@ -130,7 +130,9 @@ def test_what_is_left_for_later_is_asked_about_first(phone: BrowserContext, serv
     page.evaluate(f"location.hash = 'step-{last}'")
     page.locator(".now .verdict .go").click()
     gone = []
-    page.on("request", lambda asked: gone.append(asked.url) if asked.is_navigation_request() else None)
+    page.on(
+        "request", lambda asked: gone.append(asked.url) if asked.is_navigation_request() else None
+    )
     page.locator("#unfinished button").click()
     expect(page.locator(".flash")).to_contain_text(f"{last - 1} of {last} steps, 1 skipped")
     assert len(gone) == 1  # a second one would break off the first, and show as an error
