@@ -26,6 +26,9 @@ from werkzeug.routing import Rule
 from whatworks import db
 from whatworks.upgrades import migrations
 
+# Fixtures that stand with what they are of; whatever another imports comes first.
+pytest_plugins = ("tests.processes", "tests.letterbox", "tests.followers", "tests.crowds")
+
 # ---- databases: SQLite, and a PostgreSQL that starts by itself ------------------------------
 
 NO_POSTGRES = "PostgreSQL could not be started"

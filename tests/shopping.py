@@ -8,11 +8,14 @@ from flask import Flask
 
 from tests import people
 from whatworks import clock
-from whatworks.store import ledger, ordering, orders, settlement
+from whatworks.settings import Settings
+from whatworks.store import ledger, ordering, orders, plans, products, settlement
+from whatworks.store.entitlements import Terms
 from whatworks.store.ordering import Buyer, Draft
 from whatworks.store.orders import Order
 
 EMAIL: Final = "buyer@example.com"
+TERMS: Final = Terms(plans.from_settings(Settings()), products.load())  # what is on offer
 
 
 def ordered(

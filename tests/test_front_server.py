@@ -6,7 +6,6 @@ import http.client
 import io
 import json
 import shutil
-import socket
 import subprocess
 import zipfile
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import pytest
 
 from tests.browser.conftest import Server, wait_for
 from tests.conftest import Figure
+from tests.processes import free_port
 from tests.stubs.razorpay import RazorpayStub
 from whatworks.store import links
 
@@ -90,10 +90,8 @@ def front(tmp_path: Path) -> Iterator[Front]:
     tmp_path.chmod(0o755)
     (tmp_path / "film.bin").write_bytes(bytes(range(256)) * 20_000)
     (tmp_path / "products.toml").write_text(PRODUCTS)
-    with socket.socket() as free, RazorpayStub() as razorpay:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
-        free.close()
+    port = free_port()
+    with RazorpayStub() as razorpay:
         given = {
             **razorpay.settings,
             "products_file": tmp_path / "products.toml",
@@ -113,7 +111,7 @@ def front(tmp_path: Path) -> Iterator[Front]:
                 yield Front(port, tmp_path, razorpay)
             finally:
                 process.terminate()
-                process.wait(20)
+                process.wait(60)
         finally:
             server.stop()
 

@@ -7,71 +7,21 @@ import email.policy
 import logging
 import re
 import smtplib
-import socket
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
 from tests import people
+from tests.letterbox import SENDER, Letterbox, serve
+from tests.processes import free_port, until
 from whatworks import mail
 from whatworks.app import close
 from whatworks.upgrades import migrations
-
-SENDER = "whatworks <hello@whatworks.example>"
-
-
-class Letterbox:
-    """What a mail server was given."""
-
-    def __init__(self) -> None:
-        self.mails: list[tuple[list[str], EmailMessage]] = []
-        self.refusals = 0
-
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
-        """Take a mail, or refuse it for now."""
-        if self.refusals:
-            self.refusals -= 1
-            return "451 try again later"
-        message = email.message_from_bytes(envelope.content, policy=email.policy.default)
-        assert isinstance(message, EmailMessage)
-        self.mails.append((envelope.rcpt_tos, message))
-        return "250 OK"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def serve(box: Letterbox, port: int, **settings: Any) -> Controller:
-    server = Controller(box, hostname="127.0.0.1", port=port, **settings)
-    server.start()
-    return server
-
-
-@pytest.fixture
-def letterbox() -> Iterator[tuple[Letterbox, str]]:
-    """A mail server that works, and its address."""
-    box, port = Letterbox(), free_port()
-    server = serve(box, port, enable_SMTPUTF8=True)
-    yield box, f"smtp://127.0.0.1:{port}"
-    server.stop()
-
-
-def until(condition: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def mailer(url: str, tmp_path: Path, sender: str = SENDER) -> mail.Mailer:
@@ -107,11 +57,13 @@ def test_a_sign_in_mail_arrives(letterbox: tuple[Letterbox, str], tmp_path: Path
     assert message["Subject"][:6] in text
 
 
-def test_a_server_that_comes_late_gets_the_mail(tmp_path: Path) -> None:
+def test_a_server_that_comes_late_gets_the_mail(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     box, port = Letterbox(), free_port()
     sender = mailer(f"smtp://127.0.0.1:{port}", tmp_path)
     sender.send("asha@example.com", "Late", "text")
-    time.sleep(0.3)
+    until(lambda: "attempt 1 failed" in caplog.text)
     server = serve(box, port)
     until(lambda: box.mails)
     sender.close()
@@ -210,7 +162,7 @@ def test_a_full_queue_drops_and_says_so(tmp_path: Path, caplog: pytest.LogCaptur
     class Slow:
         def deliver(self, message: EmailMessage) -> None:
             del message
-            gate.wait(10)
+            gate.wait(60)
 
     sender = mail.Mailer(Slow(), SENDER)
     for _ in range(1100):

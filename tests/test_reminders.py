@@ -12,7 +12,7 @@ import time_machine
 from sqlalchemy import func, select, update
 
 from tests import people
-from tests.test_executions import GUIDE, sign_up, start
+from tests.followers import GUIDE, sign_up, start
 from whatworks import catalogue, clock, db, errors, reminders
 from whatworks.evidence import performance
 from whatworks.execution import executions

@@ -18,11 +18,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import free_port
 from whatworks import db, server, settings
 from whatworks.app import PLACES
 from whatworks.people import profiles
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.usefixtures("same_umask")
 SIGN_UP = {
     "email": "asha@example.com",
     "goal": "earn_money",
@@ -60,12 +62,6 @@ class Served:
         kill(self.process.pid, signal_number)
         rest, _ = self.process.communicate(timeout=60)
         return self.process.returncode, time.monotonic() - began, "".join(self.said) + rest
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager
@@ -108,13 +104,6 @@ def wait_for(served: Served) -> None:
                 return
         time.sleep(0.1)
     raise AssertionError(f"no answer; it said {served.said}")
-
-
-@pytest.fixture(autouse=True)
-def _same_umask() -> Iterator[None]:
-    before = os.umask(0o022)
-    yield
-    os.umask(before)
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,13 @@ import sys
 import pytest
 
 from tests.conftest import Figure
+from tests.processes import free_port
 
 
 @pytest.mark.drill
 def test_slow_downloads_leave_pages_quick(figure: Figure) -> None:
     """32 clients draw 50 MB at 100 kB a second; a page takes at most twice its time of idle."""
-    command = [sys.executable, "-m", "benchmarks.slow_downloads", "--port", "8528"]
+    command = [sys.executable, "-m", "benchmarks.slow_downloads", "--port", str(free_port())]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     found = re.search(r"ratio +([\d.]+)", run.stdout)
     assert found is not None, run.stdout + run.stderr

@@ -22,6 +22,7 @@ from flask import Flask
 from tests import people
 from tests.browser.conftest import wait_for
 from tests.conftest import NO_VALKEY, Figure
+from tests.processes import free_port
 from whatworks import clock
 from whatworks.app import close
 from whatworks.web import guards, identity
@@ -125,9 +126,7 @@ def test_processes_count_together(
     database_url: str, valkey: Any, tmp_path: Path, figure: Figure
 ) -> None:
     """Two workers, 300 requests at once: as many pass as one worker would let pass."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     found = {}
     for storage in (f"valkey://127.0.0.1:{valkey.port}", ""):
         given = {"DATABASE_URL": database_url, "DATA_DIR": str(tmp_path), "PORT": str(port)}

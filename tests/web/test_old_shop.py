@@ -9,10 +9,11 @@ import time_machine
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from tests import people, test_migrations, tills
+from tests import people, tills
 from tests.conftest import Make
 from tests.tills import Till
-from tests.web import test_pages
+from tests.upgrades import databases
+from tests.web import old_shop
 from whatworks import db
 from whatworks.people import sessions
 from whatworks.store import coupons, entitlements, orders, settlement, subscriptions
@@ -25,7 +26,7 @@ UNPAID = "order_c2e8e1fd3f122f"  # premium, 99900
 @pytest.fixture
 def content() -> Make:
     """An upgraded database of the old shop, dirt included."""
-    return test_pages.dirty
+    return old_shop.dirty
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def test_every_paid_order_is_the_payers_once_they_prove_their_address(old: Till)
 
 
 def test_a_paid_order_of_each_kind_was_brought_along(old: Till) -> None:
-    with test_migrations.connected(old.shop.settings.url) as connection:
+    with databases.connected(old.shop.settings.url) as connection:
         paid = connection.execute(
             text("SELECT count(*) FROM orders WHERE status = 'paid' AND id NOT LIKE 'order_d%'")
         ).scalar_one()
@@ -119,7 +120,7 @@ def test_old_coupons_count_on(old: Till) -> None:
 
 
 def test_an_old_subscription_goes_on_when_stripe_speaks_of_it(old: Till) -> None:
-    with test_migrations.connected(old.shop.settings.url) as connection:
+    with databases.connected(old.shop.settings.url) as connection:
         connection.execute(
             text(
                 "UPDATE subscriptions SET stripe_subscription_id = 'sub_at_stripe' WHERE id='sub_4'"
@@ -141,8 +142,8 @@ def test_an_old_subscription_goes_on_when_stripe_speaks_of_it(old: Till) -> None
 
 @pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
 def test_an_old_subscriber_is_found_by_their_receipt(empty_url: str, tmp_path: Path) -> None:
-    test_pages.legacy(empty_url)
-    with test_migrations.connected(empty_url) as connection:
+    databases.old(empty_url)
+    with databases.connected(empty_url) as connection:
         connection.execute(
             text(
                 "UPDATE subscriptions SET receipt ="

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,16 +14,16 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests import people, test_migrations
+from tests import people
 from tests.conftest import Templates
 from tests.people import Person
 from tests.web import forms
 from tests.web.forms import Form
+from tests.web.old_shop import clean, dirty
 from whatworks import clock, db
 from whatworks.app import close
 from whatworks.evidence import performance
 from whatworks.models import WorkflowPerformance
-from whatworks.upgrades import migrations
 
 ASHA = {"email": "asha@example.com", **people.NEW, "country": "IN"}
 
@@ -339,19 +338,6 @@ def test_filters_of_the_catalogue(shared_app: Flask) -> None:
 # ---- people of the old shop -----------------------------------------------------------------
 
 
-def clean(url: str) -> None:
-    """The old shop's database, upgraded."""
-    legacy(url)
-    people.migrate_and_stock(url)
-
-
-def dirty(url: str) -> None:
-    """The same with rows that cannot be used."""
-    legacy(url)
-    soil(url)
-    people.migrate_and_stock(url)
-
-
 @pytest.fixture(
     params=itertools.product((clean, dirty), ("sqlite", "postgresql")),
     ids=lambda both: f"{both[0].__name__}-{both[1]}",
@@ -365,28 +351,6 @@ def old_app(
         app = people.build(url, tmp_path)
         yield app
         close(app)
-
-
-def legacy(url: str) -> None:
-    """The old shop's database as it was."""
-    source = test_migrations.FIXTURES / "legacy-after.db"
-    if url.startswith("sqlite"):
-        shutil.copyfile(source, url.removeprefix("sqlite:///"))
-        return
-    migrations.upgrade(url, revision=migrations.current(f"sqlite:///{source}"))
-    test_migrations.copy_rows(f"sqlite:///{source}", url)
-
-
-def soil(url: str) -> None:
-    """Add what real databases contain."""
-    sets = [test_migrations.DIRTY]
-    if url.startswith("sqlite"):
-        sets.append(test_migrations.DIRTIER)
-    with test_migrations.connected(url) as connection:
-        if connection.dialect.name == "postgresql":  # let orphans in
-            connection.exec_driver_sql("SET session_replication_role = replica")
-        for table, found in ((t, row) for some in sets for t, rows in some.items() for row in rows):
-            test_migrations.insert(connection, table, found)
 
 
 def ids(app: Flask, query: str) -> list[str]:

@@ -16,8 +16,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from tests import people
+from tests.letterbox import SENDER, Letterbox, serve
 from tests.people import Person
-from tests.test_mail import SENDER, Letterbox, free_port, letterbox, serve
+from tests.processes import free_port
 from tests.web import forms
 from whatworks import clock, signed
 from whatworks import reminders as room
@@ -26,7 +27,6 @@ from whatworks.models import Email
 from whatworks.results import outcomes
 from whatworks.web import reminders
 
-__all__ = ["letterbox"]
 DAY: Final = 86_400.0
 ADDRESS: Final = "https://whatworks.example"
 
