@@ -33,11 +33,6 @@ from whatworks.store.products import Product
 from whatworks.store.subscriptions import Subscription
 
 FREE: Final = "free"  # the payment of an order with nothing to pay
-REFUSED: Final = "refund_refused"
-UNHEARD: Final = (
-    "The gateway did not answer, so it is not known whether the money went back. Refund again in a"
-    " minute: it goes back once."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,62 +235,6 @@ def replay(shop: Shop, letter_id: str) -> Letter:
     if after.order_id:
         settled(shop, after.order_id)
     return after
-
-
-def refund(
-    shop: Shop, order_id: str, actor_id: str | None, *, payment_id: str | None = None
-) -> Order:
-    """Send an order's money back and take back what it gave; or one payment of several.
-
-    As long as the price of the order is still here, what it gave stays. The buyer is told.
-    Raises Conflict, Unavailable.
-    """
-    order = shop.database.read(orders.get, order_id)
-    paid = _payments(shop, order)
-    if not paid and order.is_paid:  # an old order of which only that is known
-        check(shop, order.id, "operator")
-        paid = _payments(shop, order)
-    if not paid:
-        raise errors.Conflict("No money came for this order; there is nothing to send back.")
-    if payment_id is not None:
-        paid = [one for one in paid if one == payment_id]
-        if not paid:
-            raise errors.Conflict("This payment is not one of this order.")
-    shop.database.write(orders.note, order.id, "refund_asked", "operator", actor_id=actor_id)
-    if paid == [FREE]:
-        fact = ledger.refunded(FREE, clock.timestamp(), 0, order.currency)
-        return shop.database.write(settlement.record, order.id, [fact], "operator")
-    gateway = shop.readers.get(order.gateway)
-    if gateway is None:
-        raise ordering.no_gateway(order.gateway)
-    for one in paid:
-        _send_back(shop, gateway, order, one)
-    return settled(shop, order.id)
-
-
-def _send_back(shop: Shop, gateway: Razorpay | Stripe, order: Order, payment_id: str) -> None:
-    """Send one payment back, once.
-
-    A gateway gives the same answer to the same key. So the key stays as long as it is not known
-    what became of the last try, and is another one after a try that was refused.
-    """
-    events = shop.database.read(orders.list_events, order.id)
-    failed = [(REFUSED, payment_id), ("refund_failed", payment_id)]
-    refusals = sum((e.kind, e.payment_id or e.reference) in failed for e in events)
-    try:
-        news = gateway.refund(order, payment_id, f"refund-{payment_id}-{refusals}")
-    except errors.Unavailable as failure:
-        if failure.code == REFUSED:
-            shop.database.write(orders.note, order.id, REFUSED, "system", reference=payment_id)
-        if failure.code == "gateway_unavailable":
-            raise errors.Unavailable(UNHEARD, code=failure.code) from failure
-        raise
-    apply(shop, news, "operator")
-
-
-def _payments(shop: Shop, order: Order) -> list[str]:
-    events = shop.database.read(orders.list_events, order.id)
-    return sorted({e.payment_id for e in events if e.kind == "paid" and e.payment_id})
 
 
 def change_subscription(shop: Shop, user_id: str, product_key: str) -> Subscription:

@@ -65,12 +65,19 @@ def send_alert(shop: Shop, order: Order) -> None:
         "currency": "the currency is not the one that was asked for",
         "paid_twice": "it was paid twice; one payment should go back",
         "refund_failed": "a refund did not arrive, and the money is here again",
+        "refund_unheard": "its gateway has not answered to a refund, and is asked again by itself",
         "no_buyer": "nobody knows whose it is: it has no address",
         "no_subscription": "its subscription has not been heard of",
     }.get(order.held or "", "it is not known why")
     logger.warning("order %s is held: %s", order.id, order.held)
     said = f"Order {order.id} ({order.product}) needs you: {why}."
     _alert(shop, f"Look at order {order.id}", said, order)
+
+
+def send_refusal(shop: Shop, order: Order) -> None:
+    """Tell the seller that a refund that was asked for before is refused now."""
+    said = f"The gateway refused the refund of order {order.id} ({order.product}); no money went."
+    _alert(shop, f"The refund of order {order.id} was refused", said, order)
 
 
 def _alert(shop: Shop, subject: str, said: str, order: Order) -> None:

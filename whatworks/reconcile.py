@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from whatworks import checkout, clock, errors, notices
+from whatworks import checkout, clock, errors, notices, refunds
 from whatworks.shop import Shop
 from whatworks.store import duties, inbox, subscriptions
 from whatworks.store.orders import Order
@@ -45,6 +45,7 @@ def run(shop: Shop) -> Report:
     while batch := shop.database.read(duties.list_open, after):
         _look_at(shop, batch, report)
         after = batch[-1].id
+    _refunds(shop, report)
     _recent(shop, report)
     _renewals(shop, report)
     for order_id in shop.database.write(inbox.retry):
@@ -57,6 +58,7 @@ def tick(shop: Shop) -> Report:
     """The small round of every minute: what is due, receipts, alerts, coupons."""
     report = Report()
     _look_at(shop, shop.database.write(duties.claim_checks), report)
+    _refunds(shop, report)
     sweep(shop)
     return report
 
@@ -88,6 +90,20 @@ def _look_at(shop: Shop, batch: Iterable[Order], report: Report) -> None:
         report.paid += after.is_paid and not before.is_paid
         report.granted += after.status == "fulfilled" and before.status != "fulfilled"
         report.held += after.held is not None
+
+
+def _refunds(shop: Shop, report: Report) -> None:
+    """Refunds of which nothing was heard are asked for again; they are the same ones."""
+    for order in shop.database.read(duties.list_unheard):
+        if report.is_silent(order.gateway):
+            continue
+        try:
+            refunds.ask_again(shop, order.id)
+        except errors.Unavailable as failure:
+            logger.warning("refund of order %s: %s", order.id, failure.code)
+            report.hear(order.gateway, answered=False)
+            continue
+        report.hear(order.gateway, answered=True)
 
 
 def _recent(shop: Shop, report: Report) -> None:

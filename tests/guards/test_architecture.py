@@ -27,6 +27,7 @@ FLOORS: Final = (
     "shop",
     "notices",
     "checkout",
+    "refunds",
     "reconcile",
     "results",
     "evidence",

@@ -15,6 +15,7 @@ from urllib.request import Request, urlopen
 
 Post = Callable[[bytes, dict[str, str]], int]
 Answer = tuple[int, object]
+BROKEN = {"error": {"code": "SERVER_ERROR", "message": "down", "description": "down"}}
 
 
 @dataclass
@@ -26,7 +27,9 @@ class Switches:
     error: bool = False
     garble: bool = False
     lose_answer: bool = False  # it is done, and nobody hears of it
-    no_refunds: str = ""  # refuse: an error; fail: answered as failed; lose: done, and unheard
+    # refuse: an error; fail: answered as failed; lose: done, and unheard; break: a 500 and nothing
+    # done; broken: a 500 and done all the same; race: somebody else is a moment faster
+    no_refunds: str = ""
     duplicate: int = 1
     shuffle: bool = False
     corrupt: bool = False
@@ -154,7 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
             provider.released.wait(60)
             return
         if bad.error:
-            self.reply(500, {"error": {"code": "SERVER_ERROR", "description": "down"}})
+            self.reply(500, BROKEN)
             return
         headers = {name.title(): value for name, value in self.headers.items()}
         query = dict(parse_qsl(split.query))

@@ -12,7 +12,7 @@ import time
 from typing import Any
 from urllib.parse import parse_qsl
 
-from tests.stubs.provider import Answer, Failed, Provider
+from tests.stubs.provider import BROKEN, Answer, Failed, Provider
 
 KEY_ID = "rzp_test_1"
 KEY_SECRET = "key-secret-of-tests"
@@ -107,6 +107,10 @@ class RazorpayStub(Provider):
         self.tell("refund.created", refund=refund, payment=payment)
         self.tell("refund.processed", refund=refund, payment=payment)
         return refund
+
+    def forget_keys(self) -> None:
+        """A day passes: answers to keys are not kept for longer, those with a 500 neither."""
+        self.answered.clear()
 
     def bounce(self, payment_id: str) -> None:
         """The last refund of a payment does not arrive."""
@@ -235,14 +239,24 @@ class RazorpayStub(Provider):
                 raise _bad(400, "This payment cannot be captured")
             self.capture(payment_id)
         elif what == "/refund":
-            if self.switches.no_refunds == "refuse":
-                raise _bad(400, "Your account does not have enough balance")
-            if self.switches.no_refunds == "fail":
-                return {"id": self.new_id("rfnd"), "status": "failed", "amount": data["amount"]}
-            if data["amount"] > payment["amount"] - payment["amount_refunded"]:
-                raise _bad(400, "The total refund amount is greater than the refund payment amount")
-            return self.give_back(payment_id, data["amount"])
+            return self._refund(payment, data["amount"])
         return payment
+
+    def _refund(self, payment: dict[str, Any], amount: int) -> dict[str, Any]:
+        if self.switches.no_refunds == "refuse":
+            raise _bad(400, "Your account does not have enough balance")
+        if self.switches.no_refunds == "fail":
+            return {"id": self.new_id("rfnd"), "status": "failed", "amount": amount}
+        if self.switches.no_refunds == "race":
+            self.give_back(payment["id"])
+        if amount > payment["amount"] - payment["amount_refunded"]:
+            raise _bad(400, "The total refund amount is greater than the refund payment amount")
+        if self.switches.no_refunds == "break":
+            raise Failed(500, BROKEN)
+        found = self.give_back(payment["id"], amount)
+        if self.switches.no_refunds == "broken":
+            raise Failed(500, BROKEN)
+        return found
 
     # the hosted page
 

@@ -10,7 +10,7 @@ import time
 from typing import Any
 from urllib.parse import parse_qsl
 
-from tests.stubs.provider import Answer, Failed, Provider
+from tests.stubs.provider import BROKEN, Answer, Failed, Provider
 
 SECRET_KEY = "sk_test_1"
 WEBHOOK_SECRET = "whsec_of_tests"
@@ -248,7 +248,18 @@ class StripeStub(Provider):
             raise _bad(400, "balance_insufficient", "Insufficient funds in your account.")
         if self.switches.no_refunds == "fail":
             return {"id": self.new_id("re"), "object": "refund", "status": "failed"}
-        return self.give_back(form["payment_intent"])
+        if self.switches.no_refunds == "race":
+            self.give_back(form["payment_intent"])
+        if self.switches.no_refunds == "break":
+            raise Failed(500, BROKEN)
+        found = self.give_back(form["payment_intent"])
+        if self.switches.no_refunds == "broken":
+            raise Failed(500, BROKEN)
+        return found
+
+    def forget_keys(self) -> None:
+        """A day passes: answers to keys are not kept for longer, those with a 500 neither."""
+        self._kept.clear()
 
     def _portal(self, form: dict[str, Any]) -> dict[str, Any]:
         return {"id": "bps_1", "url": f"{self.url}/portal/{form['customer']}"}

@@ -16,7 +16,7 @@ from tests import people, tills
 from tests.conftest import Figure
 from tests.stubs.razorpay import KEY_ID
 from tests.tills import Till
-from whatworks import checkout, reconcile
+from whatworks import checkout, reconcile, refunds
 from whatworks.app import close
 from whatworks.gateways import line
 from whatworks.store import coupons, duties, ledger, ordering, settlement
@@ -277,7 +277,7 @@ def test_nothing_to_pay_is_paid_at_once(till: Till) -> None:
     assert till.razorpay.orders == {}
     nobody = till.post("/create_order", {"product": "pro", "coupon_code": "gift"})
     assert (nobody.status_code, list(nobody.get_json()["fields"])) == (400, ["email"])
-    assert checkout.refund(till.shop, made["id"], None).status == "refunded"
+    assert refunds.send_back(till.shop, made["id"], None).status == "refunded"
     assert till.gives(made["id"]) == []
 
 

@@ -28,7 +28,7 @@ from tests.stubs.razorpay import WEBHOOK_SECRET, hmac_sha256
 from tests.stubs.stripe import WEBHOOK_SECRET as STRIPE_SECRET
 from tests.stubs.stripe import sign
 from tests.tills import Till
-from whatworks import checkout, clock, db, notices
+from whatworks import checkout, clock, db, notices, refunds
 from whatworks.app import close
 from whatworks.gateways import signatures
 from whatworks.models import Webhook
@@ -465,7 +465,7 @@ def test_an_operator_may_take_held_money_or_send_it_back(till: Till) -> None:
     till.database.write(settlement.accept, first["order_id"], "boss")
     assert till.find(first["id"]).held is None
     assert till.gives(first["id"]) == [("pro", "pro")]
-    checkout.refund(till.shop, second["order_id"], "boss")
+    refunds.send_back(till.shop, second["order_id"], "boss")
     assert (till.find(second["id"]).held, till.gives(second["id"])) == (None, [])
 
 

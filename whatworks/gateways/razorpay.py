@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -11,77 +12,23 @@ import razorpay
 import requests
 
 from whatworks import clock, errors
-from whatworks.gateways import kinds, line, signatures
-from whatworks.people import addresses
+from whatworks.gateways import kinds, line, razorpay_news, signatures
+from whatworks.gateways.razorpay_news import Dispute, Payment, Refund
 from whatworks.settings import Settings
-from whatworks.store import ledger
 from whatworks.store.inbox import Incoming, News
-from whatworks.store.ledger import Fact, Snapshot
 from whatworks.store.orders import Order
-from whatworks.store.subscriptions import Told
 
 T = TypeVar("T")
 NAME: Final = "Razorpay"
-OLDEST: Final = 3 * 86_400.0  # it repeats a letter for a day; older ones are somebody's copy
+DAY: Final = 86_400.0
+LATE: Final = 90 * DAY  # banks send refunds back, and decide disputes, long after they began
+OLDEST: Final = 3 * DAY  # it repeats a letter for a day; older ones are somebody's copy
 PAGE: Final = 100
 # A bank may agree days after it refused; until then the money waits to be taken.
 CAPTURE: Final = {
     "capture": "automatic",
     "capture_options": {"automatic_expiry_period": 7200, "refund_speed": "normal"},
 }
-STATES: Final = {
-    "created": "incomplete",
-    "authenticated": "incomplete",
-    "active": "active",
-    "pending": "past_due",
-    "halted": "unpaid",
-    "paused": "paused",
-    "cancelled": "canceled",
-    "completed": "canceled",
-    "expired": "incomplete_expired",
-}
-DISPUTES: Final = {"won": "dispute_won", "lost": "dispute_lost"}
-
-
-class _Payment(msgspec.Struct):
-    id: kinds.Name
-    amount: kinds.Amount
-    currency: kinds.Name
-    status: str
-    created_at: kinds.Moment
-    order_id: kinds.Name | None = None
-    amount_refunded: kinds.Amount | None = 0
-    email: str | None = None
-
-
-class _Dispute(msgspec.Struct):
-    id: kinds.Name
-    payment_id: kinds.Name
-    status: str
-    created_at: kinds.Moment
-
-
-class _Refund(msgspec.Struct):
-    id: kinds.Name
-    payment_id: kinds.Name
-
-
-class _Subscription(msgspec.Struct):
-    id: kinds.Name
-    status: str
-    customer_id: kinds.Name | None = None
-    current_start: kinds.Moment | None = None
-    current_end: kinds.Moment | None = None
-    ended_at: kinds.Moment | None = None
-
-
-class _Order(msgspec.Struct):
-    id: kinds.Name
-    receipt: kinds.Name | None = None
-
-
-class _OfOrder(msgspec.Struct):
-    order_id: kinds.Name | None = None
 
 
 class _Unheard(Exception):  # noqa: N818 - nothing wrong with the question
@@ -143,32 +90,38 @@ class Razorpay:
         def ask(client: Any) -> list[News]:
             named = order.gateway_id or ""
             found = _items(client.order.payments(named, timeout=line.SOCKET))
-            payments = [msgspec.convert(one, _Payment) for one in found]
-            return [_news(self._taken(client, order, one)) for one in payments]
+            payments = [msgspec.convert(one, Payment) for one in found]
+            return [razorpay_news.of_payment(self._taken(client, order, one)) for one in payments]
 
         return self._ask(ask) if order.gateway_id else []
 
-    def _taken(self, client: Any, order: Order, payment: _Payment) -> _Payment:
+    def _taken(self, client: Any, order: Order, payment: Payment) -> Payment:
         is_ours = (payment.amount, payment.currency) == (order.amount, order.currency)
         if payment.status != "authorized" or not is_ours:
             return payment
         money = {"currency": payment.currency}
         taken = client.payment.capture(payment.id, payment.amount, money, timeout=line.SOCKET)
-        return msgspec.convert(taken, _Payment)
+        return msgspec.convert(taken, Payment)
 
     def recent(self, since: float) -> list[News]:
-        """Refunds and disputes since a time. Raises Unavailable."""
+        """Refunds since a time, and what banks have undone or decided of older ones.
 
-        def ask(client: Any) -> list[News]:
-            paid = {_text(one, "payment_id") for one in _pages(client.refund.all, since)}
-            disputes = [msgspec.convert(one, _Dispute) for one in _pages(client.dispute.all, since)]
-            payments = [
-                msgspec.convert(client.payment.fetch(one, timeout=line.SOCKET), _Payment)
-                for one in sorted(paid)
-            ]
-            return [_news(one) for one in payments] + [_disputed(one, ()) for one in disputes]
+        Raises Unavailable.
+        """
 
-        return self._ask(ask)
+        def ask(client: Any) -> tuple[list[Refund], list[Dispute]]:
+            began = since - LATE
+            refunds = [msgspec.convert(one, Refund) for one in _pages(client.refund.all, began)]
+            disputes = [msgspec.convert(one, Dispute) for one in _pages(client.dispute.all, began)]
+            return refunds, disputes
+
+        refunds, disputes = self._ask(ask)
+        wanted = {r.payment_id for r in refunds if r.created_at >= since or r.is_failed}
+        # Each is a question by itself: many of them take longer than one may.
+        payments = [self._ask(partial(_payment, payment_id=one)) for one in sorted(wanted)]
+        told = [razorpay_news.of_payment(one) for one in payments]
+        told += [news for one in payments for news in razorpay_news.of_undone(one, refunds)]
+        return told + [razorpay_news.of_dispute(one) for one in disputes]
 
     def refund(self, order: Order, payment_id: str, key: str) -> list[News]:
         """Send what is left of a payment back; returns what became of it. Raises Unavailable.
@@ -177,14 +130,11 @@ class Razorpay:
         """
 
         def ask(client: Any) -> list[News]:
-            before = msgspec.convert(
-                client.payment.fetch(payment_id, timeout=line.SOCKET), _Payment
-            )
-            left = before.amount - (before.amount_refunded or 0)
-            if left > 0:
-                _send_back(client, payment_id, {"amount": left, "notes": {"order": order.id}}, key)
-            after = client.payment.fetch(payment_id, timeout=line.SOCKET)
-            return [_news(msgspec.convert(after, _Payment))]
+            before = _payment(client, payment_id)
+            if before.left > 0:
+                wanted = {"amount": before.left, "notes": {"order": order.id}}
+                _send_back(client, payment_id, wanted, key)
+            return [razorpay_news.of_payment(_payment(client, payment_id))]
 
         return self._ask(ask)
 
@@ -244,12 +194,19 @@ class Razorpay:
             raise line.unavailable(NAME) from failure
 
 
+def _payment(client: Any, payment_id: str) -> Payment:
+    return msgspec.convert(client.payment.fetch(payment_id, timeout=line.SOCKET), Payment)
+
+
 def _send_back(client: Any, payment_id: str, wanted: dict[str, Any], key: str) -> None:
     known_by = {"X-Refund-Idempotency": key}
     try:
         made = client.payment.refund(payment_id, wanted, headers=known_by, timeout=line.SOCKET)
     except razorpay.errors.BadRequestError as failure:
-        raise line.not_sent_back(NAME) from failure
+        now = _payment(client, payment_id)
+        if now.left > 0:
+            raise line.not_sent_back(NAME) from failure
+        return  # somebody else was faster
     if made["status"] == "failed":
         raise line.not_sent_back(NAME)
 
@@ -261,92 +218,11 @@ def _incoming(
     digest = hashlib.sha256(body).hexdigest()
     letter_id = event_id if is_kept else f"{event_id[:100] or 'letter'}:{digest[:24]}"
     try:
-        news = _read(letter)
+        news = razorpay_news.of_letter(letter)
     except (msgspec.ValidationError, AttributeError, TypeError):
         news = None
     text = body.decode(errors="replace")
     return Incoming(letter_id, Razorpay.name, kinds.name(letter.get("event")), text, news)
-
-
-def _read(letter: dict[str, Any]) -> News:
-    event, payload = str(letter.get("event", "")), letter.get("payload") or {}
-    orders = _order_names(payload)
-    if event.startswith("payment.dispute."):
-        return _disputed(_entity(payload, "dispute", _Dispute), orders)
-    if event in ("payment.authorized", "payment.captured", "payment.failed", "order.paid"):
-        return _news(_entity(payload, "payment", _Payment), orders)
-    if event == "refund.processed":
-        return _news(_entity(payload, "payment", _Payment), orders)
-    if event == "refund.failed":
-        at = msgspec.convert(letter.get("created_at") or 0, kinds.Moment)
-        return _failed_refund(_entity(payload, "refund", _Refund), orders, float(at))
-    if event.startswith("subscription."):
-        told = _entity(payload, "subscription", _Subscription)
-        at = msgspec.convert(letter.get("created_at") or 0, kinds.Moment)
-        return News(subscription=_told(told, float(at)))
-    return News()
-
-
-def _entity(payload: dict[str, Any], name: str, kind: type[T]) -> T:
-    return msgspec.convert((payload.get(name) or {}).get("entity"), kind)
-
-
-def _order_names(payload: dict[str, Any]) -> tuple[str, ...]:
-    names: list[str] = []
-    if "order" in payload:
-        order = _entity(payload, "order", _Order)
-        names += [order.id, order.receipt or ""]
-    if "payment" in payload:
-        names.append(_entity(payload, "payment", _OfOrder).order_id or "")
-    return tuple(name for name in names if name)
-
-
-def _news(payment: _Payment, orders: tuple[str, ...] = ()) -> News:
-    named = (payment.order_id,) if payment.order_id else ()
-    return News(
-        orders=tuple(dict.fromkeys((*named, *orders))),
-        payment_id=payment.id,
-        facts=tuple(_facts(payment)),
-        email=addresses.find(payment.email),
-    )
-
-
-def _facts(payment: _Payment) -> Iterator[Fact]:
-    at, money = float(payment.created_at), (payment.amount, payment.currency.upper())
-    if payment.status in ("captured", "refunded"):
-        yield ledger.paid(payment.id, at, *money)
-    elif payment.status == "authorized":
-        yield ledger.authorized(payment.id, at, *money)
-    elif payment.status == "failed":
-        yield ledger.failed(payment.id, at)
-    if payment.amount_refunded:
-        # When it went back is not said; what counts is that it did.
-        yield ledger.refunded(payment.id, clock.timestamp(), payment.amount_refunded, money[1])
-
-
-def _failed_refund(refund: _Refund, orders: tuple[str, ...], at: float) -> News:
-    fact = ledger.refund_failed(refund.payment_id, refund.id, at)
-    return News(orders=orders, payment_id=refund.payment_id, facts=(fact,))
-
-
-def _disputed(dispute: _Dispute, orders: tuple[str, ...]) -> News:
-    kind = DISPUTES.get(dispute.status, "disputed")
-    if dispute.status == "closed":  # it ended without saying against whom
-        kind = "dispute_won"
-    fact = ledger.disputed(kind, dispute.id, dispute.payment_id, float(dispute.created_at))
-    return News(orders=orders, payment_id=dispute.payment_id, facts=(fact,))
-
-
-def _told(told: _Subscription, at: float) -> Told:
-    snapshot = Snapshot(
-        key=f"{told.id}:{told.status}:{told.current_end}:{at}",
-        at=at,
-        status=STATES.get(told.status, "incomplete"),
-        period_start=told.current_start,
-        period_end=told.current_end,
-        ended_at=told.ended_at,
-    )
-    return Told(Razorpay.name, told.id, None, None, snapshot)
 
 
 def _pages(list_: Callable[..., Any], since: float) -> Iterator[Any]:

@@ -237,6 +237,8 @@ def _send_back(v1: Any, wanted: dict[str, Any], key: str) -> None:
     try:
         made = _plain(v1.refunds.create(wanted, {"idempotency_key": key}))
     except (stripe.InvalidRequestError, stripe.CardError) as failure:
+        if failure.code == "charge_already_refunded":  # somebody else was faster
+            return
         raise line.not_sent_back(NAME) from failure
     if made["status"] in ("failed", "canceled"):
         raise line.not_sent_back(NAME)

@@ -22,7 +22,7 @@ class OrderEvent(Base):
     key: Mapped[str] = mapped_column(String)
     # created attached returned authorized paid failed refunded disputed dispute_won dispute_lost
     # accepted assigned held granted revoked downloaded resent imported
-    # refund_asked refund_refused refund_failed refund_told coupon_over
+    # refund_asked refund_answered refund_refused refund_failed refund_told coupon_over
     kind: Mapped[str] = mapped_column(String)
     at: Mapped[float] = mapped_column(Float)  # when it happened, as the gateway tells it
     recorded_at: Mapped[float] = mapped_column(Float)

@@ -40,6 +40,15 @@ _DUE: Final = db.Query(
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True)
 )
+_UNHEARD: Final = db.Query(
+    orders.COLUMNS.where(
+        Row.held == "refund_unheard",
+        Row.held_at > bindparam("since"),
+        Row.held_at < bindparam("before"),
+    )
+    .order_by(Row.held_at)
+    .limit(50)
+)
 _NEXT: Final = db.Query(
     update(Row)
     .where(Row.id == bindparam("the_id"))
@@ -104,6 +113,13 @@ def claim_checks(session: db.Session, limit: int = 50) -> list[Order]:
         turn = now + max(SOON, age / 4) if age < WATCHED else None
         session.run(_NEXT, the_id=order.id, next_check_at=turn)
     return due
+
+
+def list_unheard(session: db.Session) -> list[Order]:
+    """Orders whose refund was asked for, and not just now, without an answer of the gateway."""
+    now = clock.timestamp()
+    rows = session.all(_UNHEARD, since=now - WATCHED, before=now - PATIENT)
+    return [orders.from_row(row) for row in rows]
 
 
 def check_soon(session: db.Session, order_id: str) -> None:

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
 DAY: Final = 86_400.0
 GRACE: Final = 2 * DAY  # a renewal is told a little after the period it renews
 DUNNING: Final = 7 * DAY  # how long somebody whose card failed goes on
+Refunding = Literal["refund_asked", "refund_answered", "refund_refused"]
 OLD: Final = ""  # the payment of an old order of which only that it was paid is known
 
 
@@ -40,7 +41,8 @@ class Standing:
     status: str  # created | paid | failed | refunded | disputed
     paid_at: float | None = None
     ended_at: float | None = None  # since when what it gave is taken back
-    held: str | None = None  # amount | currency | paid_twice | refund_failed: somebody has to look
+    # amount | currency | paid_twice | refund_failed | refund_unheard: somebody has to look
+    held: str | None = None
     held_at: float | None = None
 
 
@@ -70,6 +72,11 @@ def refund_failed(payment_id: str, refund_id: str, at: float) -> Fact:
     return Fact("refund_failed", f"refund_failed:{refund_id}", at, payment_id, reference=refund_id)
 
 
+def refunding(what: Refunding, payment_id: str, at: float) -> Fact:
+    """That a refund was asked for here, and that its gateway agreed or refused; by our clock."""
+    return Fact(what, f"{what}:{payment_id}:{at}", at, payment_id)
+
+
 def disputed(kind: str, dispute_id: str, payment_id: str, at: float) -> Fact:
     """The buyer's bank wants the money back: `disputed`, then `dispute_won` or `dispute_lost`."""
     return Fact(kind, f"{kind}:{dispute_id}", at, payment_id, reference=dispute_id)
@@ -77,9 +84,48 @@ def disputed(kind: str, dispute_id: str, payment_id: str, at: float) -> Fact:
 
 def standing(amount: int | None, currency: str | None, facts: Iterable[Fact]) -> Standing:
     """What an order of this amount and currency is, by its facts. Their order means nothing."""
+    known = tuple(facts)
+    found = _by_money(amount, currency, _kinds(known))
+    since = unheard(known)
+    return replace(found, held="refund_unheard", held_at=min(since.values())) if since else found
+
+
+def unheard(facts: Iterable[Fact]) -> dict[str, float]:
+    """Payments whose refund was asked for while no answer is known, and since when.
+
+    The question may have reached the gateway or not, and the money may be gone.
+    """
+    kinds = _kinds(facts)
+    found: dict[str, float] = {}
+    for payment_id, told in _payments(kinds).items():
+        asked = _last(payment_id, kinds, "refund_asked")
+        whole = max((fact.amount or 0) for fact in told)
+        is_gone = any(  # gateways tell the time in whole seconds
+            fact.payment_id == payment_id and (fact.amount or 0) >= whole and fact.at >= asked // 1
+            for fact in kinds.get("refunded", ())
+        )
+        if asked > _last(payment_id, kinds, "refund_answered", "refund_refused") and not is_gone:
+            found[payment_id] = asked
+    return found
+
+
+def _last(payment_id: str, kinds: Mapping[str, list[Fact]], *wanted: str) -> float:
+    """When one of these happened to a payment for the last time; 0 for never."""
+    facts = (fact for kind in wanted for fact in kinds.get(kind, ()))
+    named = (fact.at for fact in facts if payment_id in (fact.payment_id, fact.reference))
+    return max(named, default=0.0)
+
+
+def _kinds(facts: Iterable[Fact]) -> dict[str, list[Fact]]:
     kinds = defaultdict[str, list[Fact]](list)
     for fact in facts:
         kinds[fact.kind].append(fact)
+    return kinds
+
+
+def _by_money(
+    amount: int | None, currency: str | None, kinds: Mapping[str, list[Fact]]
+) -> Standing:
     payments = _payments(kinds)
     right = {p for p, told in payments.items() if _is_right(p, told, amount, currency, kinds)}
     ends = {p: _ended_at(payments[p], p, kinds) for p in payments}
@@ -231,9 +277,7 @@ class Move:
 
 def moves(facts: Iterable[Fact]) -> list[Move]:
     """The money of an order as it came and went; what a bank took back for good went as well."""
-    kinds = defaultdict[str, list[Fact]](list)
-    for fact in facts:
-        kinds[fact.kind].append(fact)
+    kinds = _kinds(facts)
     found: list[Move] = []
     for payment_id, told in _payments(kinds).items():
         came = max(told, key=lambda fact: (fact.amount or 0, fact.key))

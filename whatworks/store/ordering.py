@@ -17,6 +17,7 @@ from whatworks.store.orders import Order
 from whatworks.store.products import Product
 
 FIRST_CHECK: Final = 300.0
+NO_GATEWAY: Final = "payment_gateway_not_configured"
 _LATER: Final = (  # columns that only what happens later fills
     "paid_at",
     "gateway_id",
@@ -153,7 +154,7 @@ def no_gateway(gateway: str) -> errors.Unavailable:
     setting = {"stripe": "WHATWORKS_STRIPE_SECRET_KEY"}.get(gateway, "WHATWORKS_RAZORPAY_KEY_ID")
     return errors.Unavailable(
         f"Payments are not set up yet: {setting} is missing.",
-        code="payment_gateway_not_configured",
+        code=NO_GATEWAY,
         details={"setting": setting},
         retry_after=3600,
     )

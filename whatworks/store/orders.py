@@ -39,7 +39,8 @@ class Order:
     coupon_code: str | None
     receipt: str
     status: str  # created | paid | fulfilled | failed | refunded | disputed
-    held: str | None  # amount | currency | paid_twice | refund_failed | no_buyer | no_subscription
+    # amount | currency | paid_twice | refund_failed | refund_unheard | no_buyer | no_subscription
+    held: str | None
     held_at: float | None
     created_at: float | None
     paid_at: float | None

@@ -31,6 +31,7 @@ _SET: Final = db.Query(
         held=bindparam("held"),
         held_at=bindparam("held_at"),
         next_check_at=bindparam("next_check_at"),
+        alerted_at=bindparam("alerted_at"),
     )
 )
 _SET_EMAIL: Final = db.Query(
@@ -108,13 +109,15 @@ def settle(session: db.Session, order: Order) -> Order:
             held=after.held,
             held_at=after.held_at,
             next_check_at=after.next_check_at,
+            alerted_at=after.alerted_at,
         )
     if after.is_paid and after.coupon_code and coupons.keep(session, after.coupon_code, after.id):
         orders.note(session, order.id, "coupon_over", "system", reference=after.coupon_code)
     if changed:
         is_given = after.status == "fulfilled"
         orders.note(session, order.id, "granted" if is_given else "revoked", "system")
-    if after.held and after.held != order.held:
+    # That a refund was asked for is a line already, and mostly it is answered at once.
+    if after.held not in (None, order.held, "refund_unheard"):
         orders.note(session, order.id, "held", "system", reference=after.held)
     return after
 
@@ -156,4 +159,5 @@ def _after(session: db.Session, order: Order, found: Standing, *, is_granted: bo
         held=held,
         held_at=held_at,
         next_check_at=order.next_check_at if is_waiting else None,
+        alerted_at=order.alerted_at if held == order.held else None,  # another reason, another mail
     )

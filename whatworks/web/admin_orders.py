@@ -9,7 +9,7 @@ import msgspec
 from flask import Blueprint
 from werkzeug.wrappers import Response
 
-from whatworks import checkout, clock, db, errors, reconcile
+from whatworks import checkout, clock, db, errors, reconcile, refunds
 from whatworks.advice import phrases
 from whatworks.store import deliveries, inbox, ledger, money, orders, settlement, takings
 from whatworks.store.orders import Event, Order
@@ -173,7 +173,7 @@ def _do(given: Act, order: Order, boss_id: str) -> str:
         return _assign(given, order, boss_id)
     if given.sure != "yes":
         raise errors.Invalid("Tick the box to refund; money cannot be called back.")
-    after = checkout.refund(shop, order.id, boss_id, payment_id=given.payment_id or None)
+    after = refunds.send_back(shop, order.id, boss_id, payment_id=given.payment_id or None)
     return f"Refunded; the order is {after.status}."
 
 

@@ -85,7 +85,8 @@ def what_next(order: Order, *, is_awaited: bool = False, is_lost: bool = False) 
 
     `is_lost`: a bank has decided for the buyer.
     """
-    if order.held in ("amount", "currency", "no_buyer"):
+    is_asked_back = order.held == "refund_unheard" and order.is_open  # money that did not fit
+    if order.held in ("amount", "currency", "no_buyer") or is_asked_back:
         return Next("waiting", HELD)
     if order.held == "no_subscription" or (is_awaited and order.is_open):
         return Next("waiting", WAITING)
