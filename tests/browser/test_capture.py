@@ -64,7 +64,7 @@ def png(width: int, height: int) -> bytes:
 def choose(page: Page, picture: bytes, step: int = 1) -> Locator:
     """The picture into the step's file field; returns the canvas it is shown on."""
     file: Any = {"name": "secret name.png", "mimeType": "image/png", "buffer": picture}
-    page.locator(f"#step-{step} form[data-proof] input[name=file]").set_input_files(file)
+    page.locator(f"#step-{step} [data-proof] input[name=file]").set_input_files(file)
     expect(page.locator(DIALOG)).to_be_visible()
     return page.locator(f"{DIALOG} canvas")
 
@@ -181,7 +181,7 @@ def test_the_screen_paste_and_drop(page: Page, server: Server) -> None:
 
 def test_what_is_no_picture_is_said(page: Page) -> None:
     file: Any = {"name": "x.png", "mimeType": "image/png", "buffer": b"no picture"}
-    page.locator("#step-1 form[data-proof] input[name=file]").set_input_files(file)
+    page.locator("#step-1 [data-proof] input[name=file]").set_input_files(file)
     expect(page.locator(".notice")).to_contain_text("cannot be read as a picture")
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, Route, expect
 
-from tests.browser import visits
+from tests.browser import test_capture, visits
 from tests.browser.conftest import CHROMIUM, FLAGS, PHONE, Server
 from tests.browser.visits import LOCAL, arrived, judge, write
 
@@ -367,6 +368,35 @@ def test_the_scripts_do_not_come(
     assert visits.texts(page, server, 3) == ["a look ahead"]
     count(page, server, ["typed without scripts", "it took a week"])
     lost.close()
+
+
+def test_without_scripts_no_button_loses_a_note(
+    phone: BrowserContext, server: Server, count: Count
+) -> None:
+    """Whatever is pressed about a step takes along what was typed there."""
+    page = visits.start(phone, server)
+    scriptless = phone.browser.new_context(  # type: ignore[union-attr]
+        storage_state=phone.storage_state(), java_script_enabled=False
+    )
+    plain = scriptless.new_page()
+    plain.goto(page.url)
+    note = plain.locator("#step-1 textarea[data-note]")
+    note.fill("typed before the clock was started")
+    plain.locator("#timer button[value=start]").click()
+    expect(note).to_have_value("typed before the clock was started")
+    note.fill("typed before it was stopped")
+    plain.locator("#timer button[value=pause]").click()
+    expect(note).to_have_value("typed before it was stopped")
+    note.fill("typed before a picture was added")
+    picture: Any = {"name": "x.png", "mimeType": "image/png", "buffer": test_capture.png(40, 30)}
+    plain.locator("#step-1 input[name=file]").set_input_files(picture)
+    plain.locator("#step-1 [data-proof] button", has_text="Add it").click()
+    expect(plain.locator(".flash")).to_contain_text("Your proof is kept")
+    expect(note).to_have_value("typed before a picture was added")
+    expect(plain.locator("#step-1 .thumbs li")).to_have_count(1)
+    assert visits.state(page, server)["timer"]["running"] is False
+    count(page, server, ["typed before a picture was added"])
+    scriptless.close()
 
 
 def test_without_the_outbox_it_is_lost(browser: Browser, server: Server) -> None:

@@ -16,8 +16,8 @@ VOID: Final = {"submit", "button", "image", "reset", "file"}
 class Form:
     """Where it leads, what is in it, and the buttons to send it with."""
 
-    action: str
-    method: str
+    action: str = ""
+    method: str = "get"
     fields: dict[str, str] = field(default_factory=dict)
     takes: set[str] = field(default_factory=set)
     buttons: list[tuple[str, str]] = field(default_factory=list)
@@ -50,14 +50,19 @@ class _Reader(HTMLParser):
         """Collect fields and buttons of the form one is in."""
         given = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self.within = Form(given.get("action", self.path), given.get("method", "get").lower())
+            self.within = self._named(given["id"]) if "id" in given else Form()
+            self.within.action = given.get("action", self.path)
+            self.within.method = given.get("method", "get").lower()
             self.forms.append(self.within)
-            self.named[given.get("id", "")] = self.within
             return
         if tag in ("input", "button", "textarea", "select"):  # they may name a form elsewhere
-            self.inside = self.named[given["form"]] if "form" in given else self.within
+            self.inside = self._named(given["form"]) if "form" in given else self.within
         if self.inside is not None and "disabled" not in given:
             self._part(self.inside, tag, given)
+
+    def _named(self, name: str) -> Form:
+        """The form of this id, which may come later than what belongs to it."""
+        return self.named.setdefault(name, Form())
 
     def _part(self, form: Form, tag: str, given: dict[str, str]) -> None:
         name = given.get("name", "")

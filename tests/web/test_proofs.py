@@ -233,11 +233,13 @@ def test_a_step_takes_a_file_without_script(person: Sign) -> None:
     asha = person()
     execution_id = asha.start()
     path = f"/executor/{execution_id}/proof"
-    file = {"file": (io.BytesIO(png()), "x.png"), "step": "2", "idempotency_key": "k"}
+    typed = {"text": "not sent before", "base_rev": "0", "checks": "1", "check": "0"}
+    file = {"file": (io.BytesIO(png()), "x.png"), "step": "2", "idempotency_key": "k", **typed}
     answer = asha.client.post(path, data=file)
     assert answer.headers["Location"] == f"/executor/{execution_id}#step-2"
-    state = asha.client.get(f"/api/execution/{execution_id}/state").get_json()
-    assert len(state["steps"][1]["proofs"]) == 1
+    step = asha.client.get(f"/api/execution/{execution_id}/state").get_json()["steps"][1]
+    assert len(step["proofs"]) == 1
+    assert (step["note"]["text"], step["checks"][0]) == ("not sent before", True)
     for bad in ({"file": (io.BytesIO(b"<svg/>"), "x.svg")}, {"file": (io.BytesIO(b""), "")}):
         answer = asha.client.post(path, data={**bad, "step": "2"})
         assert answer.headers["Location"] == f"/executor/{execution_id}#step-2"

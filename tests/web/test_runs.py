@@ -157,9 +157,8 @@ def test_the_gap_is_asked_about_on_every_device_and_once(asha: Person) -> None:
         assert gap["gap_id"] == state(asha, run)["timer"]["gap"]["gap_id"]
         page = asha.client.get(f"/executor/{run}")
         assert "Were you working on this?" in text(page)
-        answers = [f for f in forms.read(page) if f.fields.get("action") == "gap"]
-        keep = next(form for form in answers if form.fields["keep"] == "true")
-        after = forms.send(asha.client, keep, keep.filled())
+        answer = next(f for f in forms.read(page) if ("keep", "true") in f.buttons)
+        after = forms.send(asha.client, answer, answer.filled(("keep", "true")))
         assert re.search(r'<div id="gap"[^>]* hidden', text(after))
         happen(asha, run, kind="timer", action="gap", gap_id=gap["gap_id"], keep=False)
         found = state(asha, run)
@@ -266,9 +265,11 @@ def test_an_old_page_in_another_tab_overwrites_nothing(client: FlaskClient) -> N
     assert "Both texts are kept" in text(late)
     assert "first tab" in text(late)
     assert step(late, 1).fields["text"] == "second tab"
-    kept = next(form for form in forms.read(late) if form.fields.get("kind") == "kept")
-    done = forms.send(client, kept, kept.filled())
+    form = step(late, 1)
+    seen = next(button for button in form.buttons if button[0] == "note_id")
+    done = forms.send(client, form, form.filled(seen, text="second tab, and more"))
     assert "first tab" not in text(done)
+    assert step(done, 1).fields["text"] == "second tab, and more"
 
 
 def test_the_timer_works_by_forms(client: FlaskClient) -> None:
@@ -276,8 +277,9 @@ def test_the_timer_works_by_forms(client: FlaskClient) -> None:
     page = begun(client)  # whoever begins has begun the 45 minutes
     pause = next(f for f in forms.read(page) if ("action", "pause") in f.buttons)
     assert 'data-running="true"' in text(page)
-    page = forms.send(client, pause, pause.filled(("action", "pause")))
+    page = forms.send(client, pause, pause.filled(("action", "pause"), text="typed meanwhile"))
     assert 'data-running="false"' in text(page)
+    assert step(page, 1).fields["text"] == "typed meanwhile"
 
 
 def test_a_mistake_keeps_what_was_typed(client: FlaskClient) -> None:

@@ -25,7 +25,7 @@ from whatworks.guides import comparison
 from whatworks.guides.comparison import GuideChange
 from whatworks.guides.guide import Step
 from whatworks.results import outcomes
-from whatworks.web import http, identity, kept, pages, workflows
+from whatworks.web import guards, http, identity, kept, pages, proof_uploads, workflows
 from whatworks.web import runs as run_doors
 from whatworks.web.runs import RunEvent
 
@@ -37,10 +37,11 @@ class Sent(RunEvent):
     """What a form of a run sends: an event as at the door, with what is typed on its step.
 
     A step's form has its note (`text`, `base_rev`) and `checks`, which says that `check` lists
-    every tick there is; a `result` makes it a verdict. `finish` says that steps left for
-    later may stay so.
+    every tick there is; what the pressed button is called says what happened besides. `finish`
+    says that steps left for later may stay so.
     """
 
+    kind: Literal["verdict", "note", "kept", "check", "timer", "proof"] = "note"
     checks: str | None = None
     finish: Literal["1"] | None = None
 
@@ -78,21 +79,35 @@ def event(execution_id: str) -> Response | tuple[Response, int]:
     given, typed, wrong = pages.read_form(Sent)
     if given is None:
         return _show_run(execution_id, wrong, typed), 400
-    ticked = frozenset(request.form.getlist("check", type=int)) if given.checks else None
-    if "text" in request.form:  # an empty field is a text as well
-        given.text, given.base_rev = given.text or "", given.base_rev or 0
-    if given.result is not None:
-        given.kind = "verdict"
+    _complete(given)
     run_doors.require(given)
-    answer = http.once(
-        person.id, msgspec.json.encode, _happen, person.id, execution_id, given, ticked
-    )
-    said = msgspec.json.decode(answer.body, type=Said)
+    said = _take(person.id, execution_id, given)
     if said.asks_first:
         asked = urlencode({"finish": given.result, "reason": given.reason or ""})
         return pages.go(f"/executor/{execution_id}?{asked}#unfinished")
     place = f"/outcome/{execution_id}" if said.finished else f"/executor/{execution_id}"
     return pages.go(place if said.finished else f"{place}#step-{said.step}", said.message)
+
+
+@site.post("/executor/<execution_id>/proof")
+@guards.limiter.limit(guards.UPLOAD)
+def proof(execution_id: str) -> Response | tuple[Response, int]:
+    """A file for a step, from its form without script: the note and the ticks first."""
+    person = identity.require_person()
+    given, typed, wrong = pages.read_form(Sent)
+    if given is None:
+        return _show_run(execution_id, wrong, typed), 400
+    _complete(given)
+    given.kind = "note"
+    said = _take(person.id, execution_id, given)
+    back = f"/executor/{execution_id}#step-{said.step}"
+    try:
+        proof_id = proof_uploads.take_file(person.id, execution_id, said.step)
+    except (errors.Invalid, errors.TooLarge, errors.UnsupportedMedia, errors.Conflict) as failure:
+        return pages.go(back, failure.message, "error")
+    if proof_id is None:
+        return pages.go(back, "Choose a picture or a PDF first.", "error")
+    return pages.go(back, "Your proof is kept. Only you and our reviewers can see it.")
 
 
 @site.post("/executor/<execution_id>/resume")
@@ -121,6 +136,26 @@ class Said(msgspec.Struct):
     message: str | None = None
     finished: bool = False
     asks_first: bool = False
+
+
+def _complete(given: Sent) -> None:
+    """What a form does not say in so many words: the kind of event is that of the button."""
+    if "text" in request.form:  # an empty field is a text as well
+        given.text, given.base_rev = given.text or "", given.base_rev or 0
+    if given.result is not None:
+        given.kind = "verdict"
+    elif given.keep is not None:
+        given.kind, given.action = "timer", "gap"
+    elif given.action is not None:
+        given.kind = "timer"
+    elif given.note_id is not None:
+        given.kind = "kept"
+
+
+def _take(user_id: str, execution_id: str, given: Sent) -> Said:
+    ticked = frozenset(request.form.getlist("check", type=int)) if given.checks else None
+    answer = http.once(user_id, msgspec.json.encode, _happen, user_id, execution_id, given, ticked)
+    return msgspec.json.decode(answer.body, type=Said)
 
 
 def _happen(

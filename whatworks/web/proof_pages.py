@@ -11,7 +11,6 @@ from werkzeug.wrappers import Response
 
 from whatworks import catalogue, db, errors
 from whatworks.evidence import performance
-from whatworks.execution import executions
 from whatworks.results import gallery, outcomes, proofs, reviews, shares
 from whatworks.results.gallery import Claim, Item
 from whatworks.results.outcomes import Outcome
@@ -30,12 +29,6 @@ class Filter(msgspec.Struct):
     workflow: fields.Name | None = None
     metric: fields.Metric | None = None
     page: fields.PageNumber = 1
-
-
-class StepForm(msgspec.Struct):
-    """Which step of a run a file is for."""
-
-    step: fields.StepNumber | None = None
 
 
 class ForOutcome(msgspec.Struct):
@@ -219,24 +212,6 @@ def take_back(proof_id: str) -> Response | tuple[Response, int]:
         return _page(proof_id, {"sure": "Tick that you want it removed for good."}, typed), 400
     proof_doors.let_go(person.id, proof_id)
     return pages.go("/proofs", "It is taken back, and its pictures are removed.")
-
-
-@site.post("/executor/<execution_id>/proof")
-@guards.limiter.limit(guards.UPLOAD)
-def of_step(execution_id: str) -> Response:
-    """A file for a step of a run, from a form without script."""
-    person = identity.require_person()
-    given, _, _ = pages.read_form(StepForm)
-    step = given.step if given else None
-    http.read(executions.get, person.id, execution_id)
-    back = f"/executor/{execution_id}" + (f"#step-{step}" if step else "")
-    try:
-        proof_id = proof_uploads.take_file(person.id, execution_id, step)
-    except (errors.Invalid, errors.TooLarge, errors.UnsupportedMedia, errors.Conflict) as failure:
-        return pages.go(back, failure.message, "error")
-    if proof_id is None:
-        return pages.go(back, "Choose a picture or a PDF first.", "error")
-    return pages.go(back, "Your proof is kept. Only you and our reviewers can see it.")
 
 
 def _page(proof_id: str, wrong: dict[str, str], typed: dict[str, str]) -> Response:

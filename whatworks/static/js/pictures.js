@@ -12,10 +12,10 @@ export async function takePictures(opened) {
   outbox = opened;
   for (const button of document.querySelectorAll("[data-capture=screen]")) {
     if (!navigator.mediaDevices?.getDisplayMedia) button.hidden = true;
-    button.addEventListener("click", () => take(button.form, async (capture) => capture.screen()));
+    button.addEventListener("click", () => take(home(button), async (capture) => capture.screen()));
   }
   document.addEventListener("change", ({ target }) => {
-    if (target.type === "file" && isPlace(target.form) && target.files.length) chosen(target);
+    if (target.type === "file" && isPlace(home(target)) && target.files.length) chosen(target);
   });
   document.addEventListener("paste", (event) => offered(event, event.clipboardData, place()));
   document.addEventListener("dragover", (event) => zone(event) && event.preventDefault());
@@ -26,31 +26,32 @@ export async function takePictures(opened) {
 }
 
 export const isPainted = (file) => painted.has(file);
-const isPlace = (form) => Boolean(form?.querySelector("[data-capture]"));
-const zone = (event) => (isPlace(event.target.closest?.("form")) ? event.target.closest("form") : event.dataTransfer?.types.includes("Files") ? place() : null);
-const place = () => (document.querySelector(".step.now [data-capture]") ?? document.querySelector("[data-capture]"))?.form;
+const home = (element) => element?.closest?.("[data-proof], form"); // a step's pictures, or the form they go with
+const isPlace = (found) => Boolean(found?.querySelector("[data-capture]"));
+const zone = (event) => (isPlace(home(event.target)) ? home(event.target) : event.dataTransfer?.types.includes("Files") ? place() : null);
+const place = () => home(document.querySelector(".step.now [data-capture]") ?? document.querySelector("[data-capture]"));
 
-function offered(event, data, form) {
+function offered(event, data, found) {
   const file = [...(data?.files ?? [])].find(({ type }) => type.startsWith("image/"));
-  if (!file || !form) return;
+  if (!file || !found) return;
   event.preventDefault();
-  take(form, () => file);
+  take(found, () => file);
 }
 
 function chosen(field) {
   const [file] = field.files;
   if (painted.has(file)) return;
   field.value = ""; // the picture as it was never leaves
-  if (file.type === "application/pdf") deliver(field.form, file);
-  else take(field.form, () => file);
+  if (file.type === "application/pdf") deliver(home(field), file);
+  else take(home(field), () => file);
 }
 
-async function take(form, source) {
+async function take(found, source) {
   const capture = await import("./capture.js");
   try {
     const picture = await source(capture);
     const file = await capture.redact(picture);
-    if (file) await deliver(form, file);
+    if (file) await deliver(found, file);
   } catch (failure) {
     if (failure.name === "NotAllowedError") return; // they thought better of it
     notice("picture", "This file cannot be read as a picture here. A screenshot, a PNG or a JPEG works.");
@@ -65,14 +66,25 @@ export function choose(field, files) {
   for (const file of field.files) painted.add(file);
   const place = field.form.querySelector("[data-proofs]");
   place?.replaceChildren();
-  if (place) for (const file of files) show(place, file);
-  field.dispatchEvent(new Event("change", { bubbles: true }));
+  if (place) for (const file of files) show(place, file).then((item) => item.append(remover(field, place)));
+  for (const type of ["input", "change"]) field.dispatchEvent(new Event(type, { bubbles: true }));
 }
 
-async function deliver(form, file) {
-  if (!form.matches("[data-proof]")) return choose(form.querySelector("input[type=file]:not([data-capture])"), [file]);
+function remover(field, place) {
+  const button = Object.assign(document.createElement("button"), { type: "button", className: "link", textContent: "Remove" });
+  button.onclick = () => {
+    field.value = "";
+    place.replaceChildren();
+    field.dispatchEvent(new Event("input", { bubbles: true })); // a draft forgets it, too
+    field.focus();
+  };
+  return button;
+}
+
+async function deliver(found, file) {
+  if (!found.matches("[data-proof]")) return choose(found.querySelector("input[type=file]:not([data-capture])"), [file]);
   const { execution } = run.dataset;
-  const step = Number(form.querySelector("[name=step]").value);
+  const step = Number(found.closest("[data-step]").dataset.step);
   const entry = {
     slot: `${execution}/proof/${crypto.randomUUID()}`,
     run: execution,
@@ -104,7 +116,7 @@ async function show(place, file) {
   let list = place.querySelector(".thumbs");
   if (!list) {
     list = Object.assign(document.createElement("ul"), { className: "thumbs" });
-    place.insertBefore(list, place.querySelector("form"));
+    place.insertBefore(list, place.querySelector("[data-proof]"));
   }
   const item = document.createElement("li");
   const picture = await createImageBitmap(file).catch(() => null);
@@ -116,7 +128,7 @@ async function show(place, file) {
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", "Your picture, with its black parts");
     item.append(canvas);
-  }
+  } else item.append(file.name ?? "A document");
   list.append(item);
   return item;
 }

@@ -13,7 +13,8 @@ const door = `/api/execution/${id}/event`;
 const asItCame = `<!doctype html>${document.documentElement.outerHTML}`;
 const uncontrolled = !navigator.serviceWorker?.controller; // the worker comes later than this page
 const ON = ["worked", "skipped"]; // results that lead to the next step
-const FIELDS = { verdict: ["step", "result"], timer: ["step", "action", "gap_id", "keep"], kept: ["step", "note_id"] };
+const FIELDS = { result: ["step", "result"], action: ["step", "action"], keep: ["gap_id", "keep"], note_id: ["step", "note_id"] }; // by the button's name
+const KINDS = { result: "verdict", action: "timer", keep: "timer", note_id: "kept" };
 const DOUBLE_TAP = 400; // milliseconds; its second half is not about the next step
 let leaving = false;
 
@@ -46,7 +47,7 @@ async function connect() {
   keepHere();
 }
 
-// Without an outbox a form loads the page anew: one beside the step's own takes its words and ticks along.
+// Without an outbox a form loads the page anew: the one beside the steps' own takes a step's words and ticks along.
 function takeAlong({ target, formData }) {
   const work = document.getElementById(`work-${formData.get("step") ?? steps.current()}`);
   if (!work || work === target || !target.matches("form[data-op]")) return;
@@ -69,7 +70,7 @@ async function take(event) {
   if (!(await keep(body))) return;
   for (const field of said(submitter.closest(".up") ?? form)) Object.assign(field, field.type === "radio" ? { checked: false } : { value: "" });
   foresee({ body }, true);
-  if (body.kind === "kept") form.closest(".conflict")?.remove();
+  if (body.kind === "kept") submitter.closest(".conflict").remove();
 }
 
 function ticked(box) {
@@ -94,12 +95,11 @@ const slotOf = (body) => `${id}/${(things[body.kind] ?? (() => `${body.kind}/${c
 // What a button says, as the JSON of the door. A step's form has more; that keeps itself.
 function read(form, submitter) {
   const data = new FormData(form, submitter);
-  const kind = data.has("result") ? "verdict" : data.get("kind");
-  const body = { kind };
-  for (const name of FIELDS[kind] ?? []) if (data.get(name)) body[name] = data.get(name);
+  const body = { kind: KINDS[submitter.name] ?? "note" };
+  for (const name of FIELDS[submitter.name] ?? []) if (data.get(name)) body[name] = data.get(name);
   for (const field of said(submitter.closest(".up") ?? form)) body[field.name] = field.value;
   if (body.step) body.step = Number(body.step);
-  if (body.keep) body.keep = body.keep === "true";
+  if (body.keep) Object.assign(body, { action: "gap", keep: body.keep === "true" });
   return body;
 }
 

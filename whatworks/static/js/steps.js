@@ -20,7 +20,7 @@ export function show(number, { move = true } = {}) {
     if (link.hash === `#step-${number}`) link.setAttribute("aria-current", "step");
     else link.removeAttribute("aria-current");
   }
-  for (const field of document.querySelectorAll("#timer [name=step]")) field.value = number;
+  for (const press of document.querySelectorAll("#timer button, #gap :is(button, input)")) press.setAttribute("form", `work-${number}`);
   for (const word of document.querySelectorAll("[data-shown-step]")) word.textContent = number;
   for (const part of document.querySelectorAll("[data-for-step]")) part.hidden = Number(part.dataset.forStep) !== number;
   if (!move) return;
