@@ -76,7 +76,7 @@ def test_time_from_beginning_to_end_is_not_told_as_work(low: float, high: float,
         updated_at=None,
     )
     told = reasons.reason(found, profile, serves_goal=True)
-    assert told.text == f"19 of 26 beginner freelancers like you finished, about 7 in 10; {said}"
+    assert told.text == f"19 of 26 beginner freelancers like you finished; {said}"
 
 
 def test_a_reason_climbs_to_the_level_that_has_enough(stocked: db.Database, known: Beliefs) -> None:

@@ -110,7 +110,8 @@ def test_counts_and_estimates_are_told_apart(shared_app: Flask) -> None:
     told = str(facts({**shown, "rate": 61.0, "hours": 70.0, "typical": typical}))
     assert told == (
         "12 of 27 freelancers finished this, usually within about 3 days of beginning;"
-        " typical ₹4,100. That is the count; our estimate weighs in what others did as well."
+        " typical ₹4,100. That is the plain count; the estimate also reckons with those still"
+        " at it, and with how others fared."
     )
     assert "estimate" not in str(facts({**shown, "rate": 44.0}))
 

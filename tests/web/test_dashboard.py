@@ -101,7 +101,7 @@ def test_each_metric_has_its_own_line() -> None:
         ("time_saved", "2.5 hours"),
         ("customers", "3 customers"),
     ]
-    assert [one.per_hour for one in found] == [None, "0.5 hours", None]
+    assert [one.per_hour for one in found] == [None, "30 min for every hour", None]
 
 
 def test_old_rows_without_a_time_do_no_harm() -> None:

@@ -116,10 +116,10 @@ def test_numbers_are_read_as_they_are_written(
     ("typed", "said"),
     [
         ("4.800", "Is that 4800 or 4.8? Write it that way."),
-        ("a lot", "Enter a number, like 4800; 0 is one too."),
+        ("a lot", "Write it as a number, such as 4800; if it was nothing, write 0."),
         ("-5", "Give a number from 0 to below 1,000,000,000,000."),
         ("9" * 13, "Give a number from 0 to below 1,000,000,000,000."),
-        ("", "Enter a number, like 4800; 0 is one too."),
+        ("", "Write it as a number, such as 4800; if it was nothing, write 0."),
     ],
 )
 def test_what_is_no_number_is_asked_again(asha: Person, run: str, typed: str, said: str) -> None:

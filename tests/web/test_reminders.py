@@ -255,7 +255,7 @@ def test_a_result_needs_its_number(post: Post, asked: Asked) -> None:
     client = post.app.test_client()
     page = press(client, said["I earned money"])
     assert 'id="value-error"' in page
-    assert "Enter a number, like 4800" in page
+    assert "Write it as a number, such as 4800" in page
     assert 'value="INR" selected' in page
     page = press(client, said["I earned money"], value="₹4,800")
     assert "₹4,800" in page

@@ -95,14 +95,13 @@ def _finishing(found: Evidence, profile: Profile) -> str:
             return f"new: {begun} like you began it, too early to say how it ends"
         return "new: nobody like you has tried it yet"
     states = found.states
-    share = in_ten(states.finished / states.ends)
     like = " like you" if found.is_own and all(profile.segment) else ""
     whom = f"{who(found.rate_level)}{like}"
     if states.people < findings.EARLY:
         return f"too early to say: so far {states.finished} of {states.ends} {whom} finished"
     if states.finished == states.ends:
         return f"all {states.ends} {whom} finished"
-    return f"{states.finished} of {states.ends} {whom} finished, {share}"
+    return f"{states.finished} of {states.ends} {whom} finished"
 
 
 def _bringing(value: Value, level: Level | None, rated: Level | None) -> str:
@@ -148,7 +147,8 @@ def _why(found: Evidence, profile: Profile, serves_goal: bool, tier: str | None)
         lines.append(f"Too few {own} have come to an end with it, so this is about others as well.")
     estimate = found.rate
     lines.append(
-        f"Our estimate, with what others did weighed in: {phrases.percent(100 * estimate.mean)},"
+        "Our estimate, which reckons with those still at it and with how others fared:"
+        f" {phrases.percent(100 * estimate.mean)},"
         f" likely {phrases.percent(100 * estimate.low50)}"
         f" to {phrases.percent(100 * estimate.high50)}."
     )

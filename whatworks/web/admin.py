@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 from whatworks import catalogue, clock, db
 from whatworks.advice import dismissals
 from whatworks.evidence import analytics, findings, totals
+from whatworks.people import operators
 from whatworks.results import reviews
 from whatworks.shop import Shop
 from whatworks.web import http, identity, kept, offers, pages, views
@@ -18,17 +19,25 @@ from whatworks.web import http, identity, kept, offers, pages, views
 site = Blueprint("admin", __name__)
 
 QUARTER: Final = 900.0
+LABELS: Final = {
+    "people": "People",
+    "executions": "Runs",
+    "outcomes": "Results",
+    "workflows": "Workflows",
+}
 
 
 @site.get("/admin")
 def home() -> Response:
     """Counts, health, the workflows, and why people pass things over."""
     boss = identity.require_operator()
-    counts = http.read(totals.count)
+    counts, bosses = http.read(totals.count), len(http.read(operators.list_))
+    among = "you among them" if bosses == 1 else f"{bosses} operators among them"
+    notes = {"people": "only you so far" if counts["people"] == 1 else among}
     return pages.render(
         "admin.html",
         counts=[
-            {"label": name.capitalize(), "value": value, "note": None}
+            {"label": LABELS[name], "value": value, "note": notes.get(name)}
             for name, value in counts.items()
         ],
         proofs_waiting=http.read(reviews.count_waiting, boss.id),

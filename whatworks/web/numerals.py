@@ -45,13 +45,13 @@ def problem(typed: str) -> str | None:
     >>> problem("4.800")
     'Is that 4800 or 4.8? Write it that way.'
     >>> problem("a lot")
-    'Enter a number, like 4800; 0 is one too.'
+    'Write it as a number, such as 4800; if it was nothing, write 0.'
     """
     number = plain(typed)
     if _EITHER.fullmatch(number) and "," not in typed:  # the point groups, or begins the fraction
         return f"Is that {number.replace('.', '')} or {round(float(number), 2)}? Write it that way."
     if not re.fullmatch(r"-?\d+(\.\d+)?", number):
-        return "Enter a number, like 4800; 0 is one too."
+        return "Write it as a number, such as 4800; if it was nothing, write 0."
     return None
 
 

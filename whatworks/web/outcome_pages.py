@@ -111,7 +111,7 @@ def log(execution_id: str) -> Response | tuple[Response, int]:
     page = http.read(_load, person.id, execution_id)
     given, typed, wrong = pages.read_form(OutcomeForm, "value")
     if given is not None and given.metric_type != "nothing" and given.value is None:
-        wrong = {"value": "Enter a number, like 4800; 0 is one too."}
+        wrong = {"value": "Write it as a number, such as 4800; if it was nothing, write 0."}
     if given is not None and not wrong:
         try:
             typed["proof_id"] = _proof_id(given, person.id, execution_id) or ""

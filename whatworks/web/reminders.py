@@ -99,7 +99,7 @@ def answer(token: str) -> Response | tuple[Response, int]:
     mail = _read(token)
     given, typed, wrong = pages.read_form(AnswerForm, "value")
     if given is not None and given.metric_type not in ("nothing", "stop") and given.value is None:
-        wrong = {"value": "Enter a number, like 4800; 0 is one too."}
+        wrong = {"value": "Write it as a number, such as 4800; if it was nothing, write 0."}
     if given is None or wrong:
         return _render(token, mail, typed, wrong), 400
     try:

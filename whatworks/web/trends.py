@@ -45,8 +45,8 @@ class Trend:
     """One metric of one person, added up over time, in one currency or unit.
 
     `rates` is the day of the newest rate used, None where nothing was converted; `apart` holds
-    sums in currencies that have no rate; `hours` were worked for it, `per_hour` is what came of
-    each, None where it is not an hour yet.
+    sums in currencies that have no rate; `hours` were worked for it, `per_hour` says what came of
+    that, None where it is not an hour yet.
     """
 
     metric_type: str
@@ -166,6 +166,24 @@ def said(metric_type: str, value: float, unit: str) -> str:
     return phrases.quantity(value, unit)
 
 
+def per_hour(metric_type: str, value: float, unit: str, hours: float) -> str:
+    """What came of the work, an hour, in words.
+
+    >>> per_hour("revenue", 4800.0, "INR", 7.0), per_hour("time_saved", 6.6, "hours", 13.0)
+    ('₹690 an hour', '30 min for every hour')
+    >>> per_hour("customers", 2.0, "count", 9.0), per_hour("customers", 9.0, "count", 2.0)
+    ('one in 4.5 hours', '4.5 an hour')
+    """
+    each = float(f"{value / hours:.2g}")
+    if metric_type == "revenue":
+        return f"{said(metric_type, each, unit)} an hour"
+    if metric_type == "time_saved":
+        return f"{phrases.hours(each)} for every hour"
+    if each >= 1:
+        return f"{phrases.number(each)} an hour"
+    return f"one in {phrases.number(float(f'{hours / value:.2g}'))} hours"
+
+
 def ceiling(value: float) -> float:
     """The next round number: 1, 2 or 5 with zeros.
 
@@ -204,7 +222,7 @@ def _trend(
         rates=max(rates, default=None),
         apart=apart,
         hours=hours,
-        per_hour=said(metric, float(f"{total / hours:.2g}"), unit) if hours >= 1 else None,
+        per_hour=per_hour(metric, total, unit, hours) if hours >= 1 else None,
     )
 
 
