@@ -234,6 +234,23 @@ def replay(shop: Shop, letter_id: str) -> Letter:
     after = shop.database.write(inbox.replay, incoming)
     if after.order_id:
         settled(shop, after.order_id)
+    return trace(shop, after) if after.result == "waiting" else after
+
+
+def trace(shop: Shop, letter: Letter) -> Letter:
+    """Ask what a payment paid for that no order is known of: perhaps an invoice of a subscription.
+
+    Raises Unavailable.
+    """
+    if letter.gateway != "stripe" or letter.payment_id is None or shop.stripe is None:
+        return letter
+    invoice = shop.stripe.invoice_of(letter.payment_id)
+    after = shop.database.write(inbox.trace, letter.id, invoice)
+    if after.order_id:
+        order = settled(shop, after.order_id)
+        begun = shop.database.read(subscriptions.find_of_order, order.id)
+        if begun is not None and begun.is_running:
+            notices.send_goes_on(shop, order, letter.event or "")
     return after
 
 

@@ -21,7 +21,8 @@ def tell(shop: Shop, order: Order) -> None:
         send_first_receipt(shop, order)
     facts = shop.database.read(orders.list_facts, order.id)
     if ledger.untold(facts) and shop.database.write(duties.claim_refund, order.id):
-        _send_refund(shop, order, ledger.given_back(order.amount, facts))
+        gone = ledger.given_back(order.amount, facts)
+        _send_refund(shop, order, ledger.sent_back(facts) if order.is_subscription else gone)
 
 
 def send_first_receipt(shop: Shop, order: Order) -> None:
@@ -78,6 +79,16 @@ def send_refusal(shop: Shop, order: Order) -> None:
     """Tell the seller that a refund that was asked for before is refused now."""
     said = f"The gateway refused the refund of order {order.id} ({order.product}); no money went."
     _alert(shop, f"The refund of order {order.id} was refused", said, order)
+
+
+def send_goes_on(shop: Shop, order: Order, event: str) -> None:
+    """Tell the seller that a gateway told of a payment of a subscription, which goes on."""
+    said = (
+        f"Stripe told of a payment of a subscription ({event}): order {order.id} ({order.product})"
+        " has it in its history. The subscription goes on: it gives its plan and is charged again."
+        " If it is to end, end it at Stripe, or on the order's page."
+    )
+    _alert(shop, f"A payment of a subscription: {event}", said, order)
 
 
 def _alert(shop: Shop, subject: str, said: str, order: Order) -> None:

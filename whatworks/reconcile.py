@@ -48,6 +48,7 @@ def run(shop: Shop) -> Report:
     _refunds(shop, report)
     _recent(shop, report)
     _renewals(shop, report)
+    _payments_of_subscriptions(shop, report)
     for order_id in shop.database.write(inbox.retry):
         checkout.settled(shop, order_id)
     sweep(shop)
@@ -125,6 +126,17 @@ def _recent(shop: Shop, report: Report) -> None:
             return
         for incoming in letters:
             checkout.keep(shop, incoming)
+
+
+def _payments_of_subscriptions(shop: Shop, report: Report) -> None:
+    """Letters about a payment that was no order's own; Stripe knows which subscription's it was."""
+    for letter in shop.database.read(inbox.list_untraced, "stripe"):
+        if shop.stripe is None or report.is_silent("stripe"):
+            return
+        try:
+            checkout.trace(shop, letter)
+        except errors.Unavailable:
+            report.hear("stripe", answered=False)
 
 
 def _renewals(shop: Shop, report: Report) -> None:

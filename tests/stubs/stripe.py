@@ -26,6 +26,7 @@ class StripeStub(Provider):
         self.subscriptions: dict[str, dict[str, Any]] = {}
         self.charges: dict[str, dict[str, Any]] = {}  # by payment intent
         self.invoices: dict[str, str] = {}  # to payment intents
+        self.billed: dict[str, str] = {}  # invoices, to subscriptions
         self.customers: dict[str, dict[str, Any]] = {}
         self.events: list[dict[str, Any]] = []
         self.refunds: list[dict[str, Any]] = []
@@ -123,12 +124,16 @@ class StripeStub(Provider):
         self.tell(f"charge.dispute.{'created' if is_new else 'closed'}", entity)
         return found
 
-    def renew(self, subscription_id: str) -> None:
-        """A period ends, the card is charged, the next begins."""
+    def renew(self, subscription_id: str) -> str:
+        """A period ends, the card is charged, the next begins; returns what was paid with."""
         item = self.subscriptions[subscription_id]["items"]["data"][0]
         item["current_period_start"] = item["current_period_end"]
         item["current_period_end"] += MONTH
         self._tell_of(subscription_id, status="active")
+        price = item["price"]
+        intent = self._pay_with(price["unit_amount"], price["currency"], {})
+        self._bill(subscription_id, intent)
+        return intent
 
     def miss(self, subscription_id: str) -> None:
         """A period ends and the card is refused."""
@@ -240,8 +245,16 @@ class StripeStub(Provider):
         return _list([p for p in self.prices.values() if p["lookup_key"] in names])
 
     def _payments_of(self, form: dict[str, Any]) -> dict[str, Any]:
-        intent = self.invoices[form["invoice"]]
-        return _list([{"payment": {"type": "payment_intent", "payment_intent": intent}}])
+        if "invoice" in form:
+            intent = self.invoices[form["invoice"]]
+            return _list([{"payment": {"type": "payment_intent", "payment_intent": intent}}])
+        paid = [i for i, pi in self.invoices.items() if pi == form["payment"]["payment_intent"]]
+        return _list([{"object": "invoice_payment", "invoice": self._invoice(i)} for i in paid])
+
+    def _invoice(self, invoice: str) -> dict[str, Any]:
+        found = self.billed[invoice]
+        began = {"subscription": found, "metadata": self.subscriptions[found]["metadata"]}
+        return {"id": invoice, "object": "invoice", "parent": {"subscription_details": began}}
 
     def _refund(self, form: dict[str, Any]) -> dict[str, Any]:
         if self.switches.no_refunds == "refuse":
@@ -299,25 +312,35 @@ class StripeStub(Provider):
         return session
 
     def _charge(self, session: dict[str, Any]) -> None:
+        meta = session["_meta"] if session["mode"] == "payment" else {}
+        intent = self._pay_with(session["amount_total"], session["currency"], meta)
+        if session["mode"] == "payment":
+            session["payment_intent"] = intent
+            return
+        customer = self.new_id("cus")
+        self.customers[customer] = {"id": customer, "email": session["customer_details"]["email"]}
+        session["customer"] = customer
+        session["subscription"] = self._subscribe(session, customer)
+        session["invoice"] = self._bill(session["subscription"], intent)
+
+    def _pay_with(self, amount: int, currency: str, metadata: dict[str, Any]) -> str:
         intent = self.new_id("pi")
         self.charges[intent] = {
             "id": self.new_id("ch"),
             "object": "charge",
-            "amount": session["amount_total"],
+            "amount": amount,
             "amount_refunded": 0,
             "refunded": False,
-            "currency": session["currency"],
+            "currency": currency,
             "payment_intent": intent,
-            "metadata": session["_meta"] if session["mode"] == "payment" else {},
+            "metadata": metadata,
         }
-        if session["mode"] == "payment":
-            session["payment_intent"] = intent
-            return
-        invoice, customer = self.new_id("in"), self.new_id("cus")
-        self.invoices[invoice] = intent
-        self.customers[customer] = {"id": customer, "email": session["customer_details"]["email"]}
-        session.update(invoice=invoice, customer=customer)
-        session["subscription"] = self._subscribe(session, customer)
+        return intent
+
+    def _bill(self, subscription_id: str, intent: str) -> str:
+        invoice = self.new_id("in")
+        self.invoices[invoice], self.billed[invoice] = intent, subscription_id
+        return invoice
 
     def _subscribe(self, session: dict[str, Any], customer: str) -> str:
         now = int(time.time())

@@ -11,9 +11,10 @@ import time_machine
 from tests import people, tills
 from tests.people import Person
 from tests.tills import Till
-from whatworks import catalogue, checkout, errors, refunds
+from tests.web import forms
+from whatworks import catalogue, checkout, errors, reconcile, refunds
 from whatworks.people import sessions
-from whatworks.store import entitlements, subscriptions, usage
+from whatworks.store import entitlements, inbox, subscriptions, takings, usage
 
 MONTH = timedelta(days=30)
 
@@ -114,6 +115,117 @@ def test_a_refund_ends_order_and_subscription(till: Till) -> None:
     assert told(asha)["plan"] == "free"
     till.deliver()
     assert told(asha)["plan"] == "free"
+
+
+# ---- refunds and disputes in the dashboard --------------------------------------------------
+
+
+def sent(till: Till, about: str) -> list[str]:
+    """Mails with these words."""
+    platform = people.platform(till.app)
+    platform.mailer.close()
+    mails = (path.read_text() for path in (platform.settings.data_dir / "outbox").glob("*"))
+    return [text for text in mails if about in " ".join(text.split())]
+
+
+def unhandled(till: Till) -> list[str | None]:
+    """What waits in the inbox."""
+    return [one.result for one in till.database.read(inbox.list_, only_unhandled=True)]
+
+
+def test_a_subscriptions_payment_refunded_at_stripe_is_kept_and_ends_nothing(till: Till) -> None:
+    boss = people.operator(till.app)
+    asha, subscription = subscribed(till)
+    (mine,) = till.database.read(subscriptions.list_for, asha.user_id)
+    (first,) = till.stripe.charges
+    till.stripe.give_back(first)
+    till.deliver()
+    assert unhandled(till) == ["waiting"]  # nothing in it names the subscription
+    reconcile.run(till.shop)
+    reconcile.run(till.shop)
+    order = till.find(mine.order_id or "")
+    assert (order.status, order.held, unhandled(till)) == ("refunded", None, [])
+    assert told(asha)["plan"] == "pro"
+    (alert,) = sent(till, "The subscription goes on")
+    assert f"To: {boss.email}" in alert
+    (mail,) = sent(till, "all told. Until when your plan is open")
+    assert "199 of what you paid" in mail
+    page = asha.client.get(f"/order/{order.id}").get_data(as_text=True)
+    assert "The page of your subscription says whether your plan is open" in page
+    assert "is closed again" not in page
+    desk = boss.client.get(f"/admin/orders/{order.id}").get_data(as_text=True)
+    assert "end the subscription now" in desk
+    refunds.send_back(till.shop, order.id, "boss")  # that is how the desk ends it
+    assert till.stripe.subscriptions[subscription]["status"] == "canceled"
+    assert (told(asha)["plan"], len(till.stripe.refunds)) == ("free", 1)
+
+
+def test_a_renewal_refunded_at_stripe_leaves_the_order_as_it_is(till: Till) -> None:
+    asha, subscription = subscribed(till)
+    (mine,) = till.database.read(subscriptions.list_for, asha.user_id)
+    renewal = till.stripe.renew(subscription)
+    till.stripe.give_back(renewal, 5_000)
+    till.stripe.give_back(renewal)
+    till.stripe.bounce(renewal)
+    till.stripe.dispute(renewal)
+    till.deliver()
+    reconcile.run(till.shop)
+    order = till.find(mine.order_id or "")
+    assert (order.status, order.held, unhandled(till)) == ("fulfilled", None, [])
+    kinds = till.kinds(order.id)
+    assert kinds.count("renewal_refunded") == 2
+    assert {"renewal_refund_failed", "renewal_disputed"} < set(kinds)
+    assert told(asha)["plan"] == "pro"
+    assert len(sent(till, "all told. Until when your plan is open")) >= 1
+    (taking,) = till.database.read(takings.by_month)
+    assert (taking.paid, taking.refunded) == (19_900, 0)  # renewals are no orders
+
+
+def test_a_refund_at_the_desk_leaves_no_letter_waiting(till: Till) -> None:
+    asha, _ = subscribed(till)
+    (mine,) = till.database.read(subscriptions.list_for, asha.user_id)
+    refunds.send_back(till.shop, mine.order_id or "", "boss")
+    till.deliver()
+    reconcile.run(till.shop)
+    assert unhandled(till) == []
+    assert sent(till, "The subscription goes on") == []
+    assert len(sent(till, "all told. Until when your plan is open")) == 1
+
+
+def test_of_others_payments_stripe_is_asked_once(till: Till) -> None:
+    boss = people.operator(till.app).client
+    charge = {"id": "ch_1", "amount_refunded": 100, "currency": "inr"}
+    for intent in ("pi_of_another_shop", None):
+        till.stripe.tell("charge.refunded", {**charge, "payment_intent": intent})
+    till.deliver()
+    for _ in range(3):
+        reconcile.run(till.shop)
+    assert unhandled(till) == ["unknown"] * 2
+    assert till.stripe.calls.count(("GET", "/v1/invoice_payments")) == 1
+    for letter in till.database.read(inbox.list_, only_unhandled=True):
+        page = boss.get(f"/admin/inbox/{letter.id}")
+        assert "another program sells at the same account" in page.get_data(as_text=True)
+        form = next(f for f in forms.read(page) if f.fields.get("action") == "aside")
+        assert "Set aside" in forms.send(boss, form, form.filled()).get_data(as_text=True)
+    assert unhandled(till) == []
+
+
+def test_a_letter_is_handled_again_with_what_stripe_knows(till: Till) -> None:
+    boss = people.operator(till.app).client
+    subscribed(till)
+    (first,) = till.stripe.charges
+    till.stripe.give_back(first)
+    till.deliver()
+    (letter,) = till.database.read(inbox.list_, only_unhandled=True)
+    till.stripe.switches.error = True
+    page = boss.post(f"/admin/inbox/{letter.id}", follow_redirects=True)
+    assert "does not answer right now" in page.get_data(as_text=True)
+    till.stripe.switches.error = False
+    page = boss.post(f"/admin/inbox/{letter.id}", follow_redirects=True)
+    assert "Handled again: applied" in page.get_data(as_text=True)
+
+
+# ---- what a person holds, and has used -------------------------------------------------------
 
 
 def test_what_is_bought_by_address_is_there_once_the_address_is_proved(till: Till) -> None:

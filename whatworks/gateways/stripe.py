@@ -12,7 +12,7 @@ from whatworks import clock, errors
 from whatworks.gateways import kinds, line, signatures, stripe_news
 from whatworks.settings import Settings
 from whatworks.store import coupons
-from whatworks.store.inbox import Incoming, News
+from whatworks.store.inbox import Incoming, Invoice, News
 from whatworks.store.orders import Order
 from whatworks.store.products import Product
 
@@ -129,6 +129,21 @@ class Stripe:
             return [told, *_ended(v1, subscription)]
 
         return self._ask(ask)
+
+    def invoice_of(self, payment_id: str) -> Invoice | None:
+        """The invoice of a subscription that a payment paid, if it paid one. Raises Unavailable."""
+
+        def ask(v1: Any) -> Invoice | None:
+            paid = {"type": "payment_intent", "payment_intent": payment_id}
+            wanted = {"payment": paid, "limit": 1, "expand": ["data.invoice"]}
+            for found in v1.invoice_payments.list(wanted).data:
+                return stripe_news.of_invoice_payment(_plain(found))
+            return None
+
+        try:
+            return self._ask(ask) if payment_id.startswith("pi_") else None
+        except errors.NotFound:
+            return None
 
     def change(self, subscription_id: str, product: Product, currency: str) -> News:
         """Another product from now on; Stripe works out the difference. Raises Unavailable."""

@@ -14,7 +14,7 @@ import msgspec
 from whatworks.gateways import kinds
 from whatworks.people import addresses
 from whatworks.store import ledger
-from whatworks.store.inbox import News
+from whatworks.store.inbox import Invoice, News
 from whatworks.store.ledger import Fact, Snapshot
 from whatworks.store.subscriptions import Told
 
@@ -118,6 +118,24 @@ class _Charged(msgspec.Struct):
     latest_charge: _Charge
 
 
+class _Began(msgspec.Struct):
+    subscription: kinds.Name | None = None
+    metadata: Meta | None = None
+
+
+class _Parent(msgspec.Struct):
+    subscription_details: _Began | None = None
+
+
+class _Invoice(msgspec.Struct):
+    id: kinds.Name
+    parent: _Parent | None = None
+
+
+class _InvoicePayment(msgspec.Struct):
+    invoice: _Invoice
+
+
 def of_event(event: dict[str, Any]) -> News | None:
     """What a letter says; None for one of another shape than it has to have."""
     read = READ.get(str(event.get("type")))
@@ -165,6 +183,13 @@ def of_refunds(found: dict[str, Any], order_id: str, payment_id: str, now: float
     charge = msgspec.convert(found, _Charged).latest_charge
     fact = ledger.refunded(payment_id, now, charge.amount_refunded, charge.currency.upper())
     return News(orders=(order_id,), payment_id=payment_id, facts=(fact,))
+
+
+def of_invoice_payment(found: dict[str, Any]) -> Invoice:
+    """The invoice that was paid, and the subscription it is of."""
+    invoice = msgspec.convert(found, _InvoicePayment).invoice
+    began = (invoice.parent.subscription_details if invoice.parent else None) or _Began()
+    return Invoice(invoice.id, began.subscription, (began.metadata or {}).get("order"))
 
 
 def _read_session(about: Any, at: float, event_id: str) -> News:

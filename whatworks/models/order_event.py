@@ -22,6 +22,7 @@ class OrderEvent(Base):
     key: Mapped[str] = mapped_column(String)
     # created attached returned authorized paid failed refunded disputed dispute_won dispute_lost
     # accepted assigned held granted revoked downloaded resent imported
+    # renewal_refunded renewal_refund_failed renewal_disputed renewal_dispute_won …_lost
     # refund_asked refund_answered refund_refused refund_failed refund_told coupon_over
     kind: Mapped[str] = mapped_column(String)
     at: Mapped[float] = mapped_column(Float)  # when it happened, as the gateway tells it

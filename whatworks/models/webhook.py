@@ -24,7 +24,8 @@ class Webhook(Base):
     payment_id: Mapped[str | None] = mapped_column(String)
     order_id: Mapped[str | None] = mapped_column(String)
     facts: Mapped[str | None] = mapped_column(Text)  # JSON: what the letter says, gateway-neutral
-    result: Mapped[str | None] = mapped_column(String)  # applied ignored held waiting unreadable
+    # applied ignored held waiting unknown unreadable
+    result: Mapped[str | None] = mapped_column(String)
     handled_at: Mapped[float | None] = mapped_column(Float)
 
     __table_args__ = (

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from whatworks import clock, db, errors
 from whatworks.models import Webhook
-from whatworks.store import orders, settlement, subscriptions
+from whatworks.store import ledger, orders, settlement, subscriptions
 from whatworks.store.ledger import Fact
 from whatworks.store.orders import Order
 from whatworks.store.subscriptions import Told
@@ -45,6 +45,15 @@ class Incoming:
 
 
 @dataclass(frozen=True, slots=True)
+class Invoice:
+    """What a payment paid for, as its gateway says: an invoice of a subscription."""
+
+    id: str
+    subscription_id: str | None
+    order_id: str | None  # the order that began it
+
+
+@dataclass(frozen=True, slots=True)
 class Letter:
     """A letter as stored. Letters of the old shop have no gateway and no result."""
 
@@ -53,7 +62,7 @@ class Letter:
     event: str | None
     received_at: float | None
     handled_at: float | None
-    result: str | None  # applied | ignored | held | waiting | unreadable
+    result: str | None  # applied | ignored | held | waiting | unknown | unreadable
     order_id: str | None
     payment_id: str | None
     body: str = ""
@@ -71,7 +80,7 @@ _COLUMNS: Final = (
 )
 _GET: Final = db.Query(select(*_COLUMNS, Webhook.payload).where(Webhook.id == bindparam("id")))
 _LOCK: Final = db.Query(
-    select(*_COLUMNS, Webhook.payload).where(Webhook.id == bindparam("id")).with_for_update()
+    select(*_COLUMNS, Webhook.facts).where(Webhook.id == bindparam("id")).with_for_update()
 )
 _INSERT: Final = db.Query(insert(Webhook).on_conflict_do_nothing())
 _HANDLED: Final = db.Query(
@@ -92,8 +101,21 @@ _WAITING: Final = db.Query(
 )
 _STILL_WAITING: Final = db.Query(
     select(Webhook.id, Webhook.facts)
-    .where(Webhook.handled_at.is_(None), Webhook.result == "waiting")
+    .where(Webhook.handled_at.is_(None), Webhook.result.in_(["waiting", "unknown"]))
     .order_by(Webhook.received_at.desc())  # of others' payments it is told as well, for good
+    .limit(bindparam("limit"))
+)
+
+
+_UNTRACED: Final = db.Query(
+    select(*_COLUMNS)
+    .where(
+        Webhook.handled_at.is_(None),
+        Webhook.result == "waiting",
+        Webhook.gateway == bindparam("gateway"),
+        Webhook.payment_id.is_not(None),
+    )
+    .order_by(Webhook.received_at)
     .limit(bindparam("limit"))
 )
 
@@ -157,6 +179,58 @@ def retry(session: db.Session, limit: int = 500) -> list[str]:
             _set(session, row.id, result, order_id)
             done += [order_id] if order_id else []
     return done
+
+
+def list_untraced(session: db.Session, gateway: str, limit: int = 100) -> list[Letter]:
+    """Letters about payments of which its gateway was not asked yet what they paid for."""
+    return [_letter(row) for row in session.all(_UNTRACED, gateway=gateway, limit=limit)]
+
+
+def trace(session: db.Session, letter_id: str, invoice: Invoice | None) -> Letter:
+    """Let a letter that waits take effect on the order whose subscription its payment was for.
+
+    None, or one of no subscription of ours: nothing here is about it, as far as anybody knows.
+    """
+    row = session.first(_LOCK, id=letter_id)
+    if row is None:
+        raise _not_found()
+    if row.handled_at is None and row.result in ("waiting", "unknown"):
+        result, order_id = _trace(session, msgspec.json.decode(row.facts, type=News), invoice)
+        _set(session, letter_id, result, order_id)
+    return get(session, letter_id)
+
+
+def _trace(session: db.Session, news: News, invoice: Invoice | None) -> tuple[str, str | None]:
+    order = _order_of_invoice(session, invoice) if invoice else None
+    if order is None or invoice is None:
+        return "unknown", None
+    paid = {
+        event.payment_id for event in orders.list_events(session, order.id) if event.kind == "paid"
+    }
+    if not paid:  # which invoice was the first is not known yet
+        return "waiting", None
+    is_first = invoice.id in paid
+    facts = [ledger.of_invoice(fact, invoice.id, is_first=is_first) for fact in news.facts]
+    settlement.record(session, order.id, facts, "webhook")
+    return "applied", order.id
+
+
+def _order_of_invoice(session: db.Session, invoice: Invoice) -> Order | None:
+    known = subscriptions.find(session, invoice.subscription_id or "")
+    for name in (invoice.order_id, known.order_id if known else None):
+        if name and (order := orders.find(session, name)) is not None and order.is_subscription:
+            return order
+    return None
+
+
+def set_aside(session: db.Session, letter_id: str) -> Letter:
+    """Somebody has looked at a letter that did nothing, and nothing is to be done about it."""
+    row = session.first(_LOCK, id=letter_id)
+    if row is None:
+        raise _not_found()
+    if row.handled_at is None:
+        _set(session, letter_id, "ignored", row.order_id)
+    return get(session, letter_id)
 
 
 def get(session: db.Session, letter_id: str) -> Letter:

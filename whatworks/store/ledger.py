@@ -82,6 +82,17 @@ def disputed(kind: str, dispute_id: str, payment_id: str, at: float) -> Fact:
     return Fact(kind, f"{kind}:{dispute_id}", at, payment_id, reference=dispute_id)
 
 
+def of_invoice(fact: Fact, invoice_id: str, *, is_first: bool) -> Fact:
+    """What is told of a payment, told of the invoice of a subscription that it paid.
+
+    Only the first invoice is the order's own; of a renewal it is kept and changes nothing.
+    """
+    key = fact.key.replace(fact.payment_id, invoice_id)
+    kind = fact.kind if is_first else f"renewal_{fact.kind}"
+    key = key if is_first else f"renewal_{key}"
+    return replace(fact, kind=kind, key=key, payment_id=invoice_id)
+
+
 def standing(amount: int | None, currency: str | None, facts: Iterable[Fact]) -> Standing:
     """What an order of this amount and currency is, by its facts. Their order means nothing."""
     known = tuple(facts)
@@ -250,12 +261,13 @@ def is_awaited(facts: Iterable[Fact]) -> bool:
 def given_back(amount: int, facts: Iterable[Fact]) -> int:
     """How much of an order's price has gone back; a payment too many is no part of it."""
     known = tuple(facts)
-    return max(0, sent_back(known) - max(0, _total("paid", known) - amount))
+    return max(0, _total("refunded", known) - max(0, _total("paid", known) - amount))
 
 
 def sent_back(facts: Iterable[Fact]) -> int:
-    """How much money has gone back in all, of whatever payment."""
-    return _total("refunded", facts)
+    """How much money has gone back in all, of whatever payment, renewals too."""
+    known = tuple(facts)
+    return _total("refunded", known) + _total("renewal_refunded", known)
 
 
 def untold(facts: Iterable[Fact]) -> int:

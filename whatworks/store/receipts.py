@@ -56,6 +56,7 @@ def compose_refund(
         title=title,
         part=money.text(given_back, order.currency) if given_back else "",
         page=f"{address}/order/{order.id}",
+        subscription=f"{address}/subscription",
     )
     return f"{title}: your money is on its way back", text
 

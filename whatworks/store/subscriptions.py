@@ -93,6 +93,9 @@ _BY_GATEWAY_ID: Final = db.Query(
         )
     ).order_by(Row.created_at, Row.id)
 )
+_OF_ORDER: Final = db.Query(
+    _COLUMNS.where(Row.order_id == bindparam("order_id")).order_by(Row.created_at, Row.id)
+)
 _OF_PERSON: Final = db.Query(
     _COLUMNS.where(
         or_(
@@ -217,6 +220,12 @@ def find_running(session: db.Session, user_id: str) -> Subscription | None:
 def find(session: db.Session, gateway_id: str) -> Subscription | None:
     """A subscription by its gateway's id or its own, if there is one."""
     row = session.first(_BY_GATEWAY_ID, id=gateway_id)
+    return None if row is None else _from(row)
+
+
+def find_of_order(session: db.Session, order_id: str) -> Subscription | None:
+    """The subscription that an order began, if there is one."""
+    row = session.first(_OF_ORDER, order_id=order_id)
     return None if row is None else _from(row)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from typing import Any, Final, Literal
+from urllib.parse import quote
 
 import msgspec
 from flask import Blueprint
@@ -11,7 +12,16 @@ from werkzeug.wrappers import Response
 
 from whatworks import checkout, clock, db, errors, reconcile, refunds
 from whatworks.advice import phrases
-from whatworks.store import deliveries, inbox, ledger, money, orders, settlement, takings
+from whatworks.store import (
+    deliveries,
+    inbox,
+    ledger,
+    money,
+    orders,
+    settlement,
+    subscriptions,
+    takings,
+)
 from whatworks.store.orders import Event, Order
 from whatworks.store.takings import Taking
 from whatworks.web import fields, http, identity, pages
@@ -38,6 +48,12 @@ class Shelf(msgspec.Struct):
 
     unhandled: Literal["", "1"] = ""
     before: float | None = None
+
+
+class Handling(msgspec.Struct):
+    """What an operator does about a letter: have it take effect, or nothing, for good."""
+
+    action: Literal["again", "aside"] = "again"
 
 
 class Act(msgspec.Struct):
@@ -144,12 +160,20 @@ def show_letter(letter_id: str) -> Response:
 
 @site.post("/admin/inbox/<letter_id>")
 def replay(letter_id: str) -> Response:
-    """Handle a webhook again; what it did already is not done twice."""
+    """Handle a webhook again, or set it aside; what it did already is not done twice."""
     identity.require_operator()
-    letter = checkout.replay(http.platform().shop, letter_id)
-    return pages.go(
-        f"/admin/inbox/{letter_id}", f"Handled again: {letter.result or 'nothing new'}."
-    )
+    given, _, _ = pages.read_form(Handling)
+    back = f"/admin/inbox/{quote(letter_id)}"
+    if given is None:
+        raise errors.Invalid("Choose what to do with the letter.")
+    if given.action == "aside":
+        http.write(inbox.set_aside, letter_id)
+        return pages.go("/admin/inbox?unhandled=1", "Set aside.")
+    try:
+        letter = checkout.replay(http.platform().shop, letter_id)
+    except (errors.Conflict, errors.Unavailable) as failure:
+        return pages.go(back, failure.message, "error")
+    return pages.go(back, f"Handled again: {letter.result or 'nothing new'}.")
 
 
 def _takings(asked: Search) -> list[Taking]:
@@ -191,11 +215,14 @@ def _load(session: db.Session, order_id: str) -> dict[str, Any]:
     order = orders.get(session, order_id)
     events = orders.list_events(session, order.id)
     paid = {e.payment_id: _payment(e) for e in events[::-1] if e.kind == "paid" and e.payment_id}
+    facts = orders.list_facts(session, order.id)
+    gone = ledger.given_back(order.amount, facts)
     return {
         "order": order,
         "events": events,
         "payments": list(paid.items()),
-        "given_back": ledger.given_back(order.amount, orders.list_facts(session, order.id)),
+        "given_back": ledger.sent_back(facts) if order.is_subscription else gone,
+        "subscription": subscriptions.find_of_order(session, order.id),
         "deliveries": deliveries.list_of_order(session, order.id),
         "product": http.platform().shop.products.find(order.product),
     }

@@ -21,6 +21,13 @@ SAYS: Final[dict[str, tuple[State, str]]] = {
     "refunded": ("closed", "Refunded. What it had opened is closed again."),
     "disputed": ("closed", "Your bank is looking into this payment; until then it is closed."),
 }
+OF_PLAN: Final = {
+    "refunded": "Refunded. The page of your subscription says whether your plan is open.",
+    "disputed": (
+        "Your bank is looking into this payment; the page of your subscription says whether your"
+        " plan is open."
+    ),
+}
 LOST: Final = "Your bank took this payment back, so it is closed."
 HELD: Final = (
     "Money has arrived, but something does not fit. The seller has been told and will mend it."
@@ -93,7 +100,9 @@ def what_next(order: Order, *, is_awaited: bool = False, is_lost: bool = False) 
     state, message = SAYS.get(order.status, ("closed", f"This order is {order.status}."))
     if order.status == "paid" and order.held is None:  # the old shop's; nothing is missing
         state, message = SAYS["fulfilled"]
-    if order.status == "disputed" and is_lost:
+    if order.is_subscription:  # which gives what it gives until it ends
+        message = OF_PLAN.get(order.status, message)
+    elif order.status == "disputed" and is_lost:
         message = LOST
     return Next(state, TWICE if order.held == "paid_twice" else message)
 
