@@ -32,6 +32,10 @@ from whatworks.store.orders import Order
 from whatworks.store.products import Product
 from whatworks.store.subscriptions import Subscription
 
+UNKNOWN: Final = (
+    "The gateway does not know this order any more, so it cannot be asked; the seller has to look"
+    " into it."
+)
 FREE: Final = "free"  # the payment of an order with nothing to pay
 
 
@@ -70,7 +74,7 @@ def open_order(
     product = _for_sale(shop, buyer, product_key, coupon_code)
     chosen = product.currency(currency)
     taker = gateway or _gateway(shop, product)
-    is_set = (shop.stripe if taker == "stripe" else shop.razorpay) is not None
+    is_set = shop.taker(taker) is not None
     draft = Draft(product, chosen, product.prices[chosen], coupon_code, taker, is_set)
     order, is_new = shop.database.write(ordering.begin, buyer, draft, attempt)
     replayed = not is_new and order.gateway_id is not None
@@ -90,6 +94,13 @@ def _for_sale(shop: Shop, buyer: Buyer, key: str, coupon_code: str | None) -> Pr
             f"{product.title} is free; download it at /download/{product.key}.",
             code="product_is_free",
             fields={"product": "is free and needs no order"},
+        )
+    if product.absent:
+        raise errors.Unavailable(
+            f"{product.title} cannot be bought just now: a file of it is missing, which the seller"
+            " has to put back.",
+            code="product_file_unreadable",
+            retry_after=600,
         )
     if not product.is_subscription:
         return product
@@ -195,10 +206,16 @@ def _check_or_wait(shop: Shop, order: Order, source: str) -> Order:
 def check(shop: Shop, order_id: str, source: str = "reconcile") -> Order:
     """Ask the gateway about an order and let the answer take effect. Raises Unavailable."""
     order = shop.database.read(orders.get, order_id)
-    gateway = shop.readers.get(order.gateway)
-    if gateway is None or order.gateway_id is None:
+    if order.gateway not in shop.readers or order.gateway_id is None:
         return order
-    apply(shop, gateway.look(order), source)
+    gateway = shop.taker(order.gateway)
+    if gateway is None:
+        raise ordering.no_gateway(order.gateway)
+    try:
+        news = gateway.look(order)
+    except errors.NotFound as failure:  # of another account, whose key was set then
+        raise errors.Unavailable(UNKNOWN, code="gateway_refused") from failure
+    apply(shop, news, source)
     return settled(shop, order.id)
 
 
@@ -254,23 +271,32 @@ def trace(shop: Shop, letter: Letter) -> Letter:
     return after
 
 
-def change_subscription(shop: Shop, user_id: str, product_key: str) -> Subscription:
-    """Another product for a subscriber. Raises NotFound, Invalid, Conflict, Unavailable."""
-    current, stripe = _subscribed(shop, user_id)
+def change_subscription(
+    shop: Shop, user_id: str, product_key: str, named: str | None = None
+) -> None:
+    """Another product for a subscriber. Raises NotFound, Invalid, Conflict, Unavailable.
+
+    `named` is one of several subscriptions that run; without it, the first.
+    """
+    current, stripe = _subscribed(shop, user_id, named)
     product = shop.products.get(product_key)
     if not product.is_subscription:
         raise errors.Invalid("This is not a subscription.", fields={"product": "a subscription"})
     order = shop.database.read(orders.find, current.order_id or "")
     currency = product.currency(order.currency if order else None)
     apply(shop, [stripe.change(current.gateway_id or "", product, currency)], "buyer")
-    return _subscribed(shop, user_id)[0]
 
 
-def cancel_subscription(shop: Shop, user_id: str) -> Subscription:
+def cancel_subscription(shop: Shop, user_id: str, named: str | None = None) -> None:
     """No further charge; what is paid stays until its end. Raises Conflict, Unavailable."""
-    current, stripe = _subscribed(shop, user_id)
+    current, stripe = _subscribed(shop, user_id, named)
     apply(shop, [stripe.cancel(current.gateway_id or "")], "buyer")
-    return _subscribed(shop, user_id)[0]
+
+
+def resume_subscription(shop: Shop, user_id: str, named: str | None = None) -> None:
+    """One that was cancelled and has not ended goes on. Raises Conflict, Unavailable."""
+    current, stripe = _subscribed(shop, user_id, named)
+    apply(shop, [stripe.resume(current.gateway_id or "")], "buyer")
 
 
 def portal_url(shop: Shop, user_id: str) -> str:
@@ -284,8 +310,9 @@ def portal_url(shop: Shop, user_id: str) -> str:
     return shop.stripe.portal(customer_id, f"{shop.settings.address}/subscription")
 
 
-def _subscribed(shop: Shop, user_id: str) -> tuple[Subscription, Stripe]:
-    current = shop.database.read(subscriptions.find_running, user_id)
+def _subscribed(shop: Shop, user_id: str, named: str | None) -> tuple[Subscription, Stripe]:
+    running = shop.database.read(subscriptions.list_running, user_id)
+    current = next((one for one in running if named in (None, one.id)), None)
     if shop.stripe is None:
         raise ordering.no_gateway("stripe")
     if current is None or current.gateway != "stripe":

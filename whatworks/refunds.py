@@ -131,7 +131,7 @@ def _payments(shop: Shop, order: Order) -> list[str]:
 
 
 def _gateway(shop: Shop, order: Order) -> Razorpay | Stripe:
-    found = shop.stripe if order.gateway == "stripe" else shop.razorpay
+    found = shop.taker(order.gateway)
     if found is None:
         raise ordering.no_gateway(order.gateway)
     return found

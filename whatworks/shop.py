@@ -48,6 +48,10 @@ class Shop:
         is_set = bool(self.settings.stripe_secret_key)
         return found if is_set and isinstance(found, Stripe) else None
 
+    def taker(self, name: str) -> Razorpay | Stripe | None:
+        """The gateway of this name, if it may take money."""
+        return self.stripe if name == "stripe" else self.razorpay
+
     @property
     def terms(self) -> Terms:
         """What plans allow and products hold."""

@@ -14,7 +14,8 @@ from werkzeug.test import TestResponse
 from tests import people, shopping
 from tests.tills import Till
 from tests.web import forms
-from whatworks.store import links, takings
+from whatworks.people import sessions
+from whatworks.store import entitlements, links, takings
 
 RAVI = "ravi@example.com"
 
@@ -190,6 +191,20 @@ def test_a_mistyped_address_is_put_right(till: Till, boss: FlaskClient) -> None:
     )
     assert wrong.status_code == 404
     assert boss.post(f"/admin/orders/{order.id}", data={"action": "assign"}).status_code == 303
+
+
+def test_a_mistyped_address_of_a_subscription_is_put_right(till: Till, boss: FlaskClient) -> None:
+    made = till.checkout("pro_monthly", email="ravi@exampel.com")
+    subscription = till.stripe.pay(made["session_id"])["subscription"]
+    till.deliver()
+    act(boss, made["order_id"], action="assign", email=RAVI)
+    till.stripe.renew(subscription)
+    till.deliver()
+    ravi, wrong = people.sign_up(till.app, RAVI), people.sign_up(till.app, "ravi@exampel.com")
+    for person in (ravi, wrong):
+        till.database.write(sessions.prove_address, person.user_id)
+    plans = [till.database.read(entitlements.plan, one.user_id) for one in (ravi, wrong)]
+    assert plans == ["pro", "free"]
 
 
 def test_held_money_is_looked_at_and_accepted(till: Till, boss: FlaskClient) -> None:

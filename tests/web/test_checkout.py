@@ -16,7 +16,7 @@ from tests import people, tills
 from tests.conftest import Figure
 from tests.stubs.razorpay import KEY_ID
 from tests.tills import Till
-from whatworks import checkout, reconcile, refunds
+from whatworks import checkout, errors, reconcile, refunds
 from whatworks.app import close
 from whatworks.gateways import line
 from whatworks.store import coupons, duties, ledger, ordering, settlement
@@ -430,6 +430,51 @@ def test_only_money_that_is_there_is_granted_on_return(till: Till) -> None:
     till.come_back(authorized)  # we take what only waits to be taken
     assert till.razorpay.payments[authorized["id"]]["status"] == "captured"
     assert till.find(made["id"]).status == "fulfilled"
+
+
+def test_of_two_payments_that_wait_one_is_taken_and_none_after_a_refund(till: Till) -> None:
+    made = till.order()
+    for _ in range(2):
+        till.razorpay.pay(made["id"], status="authorized")
+    till.deliver()
+    for _ in range(2):
+        assert checkout.check(till.shop, made["order_id"]).held is None
+    states = sorted(one["status"] for one in till.razorpay.payments.values())
+    assert states == ["authorized", "captured"]
+    refunds.send_back(till.shop, made["order_id"], "boss")
+    assert checkout.check(till.shop, made["order_id"]).status == "refunded"
+    states = sorted(one["status"] for one in till.razorpay.payments.values())
+    assert states == ["authorized", "refunded"]
+
+
+def test_an_order_of_another_account_is_said_to_be_unknown(till: Till) -> None:
+    """Somebody set the key of another account while people were paying."""
+    made = till.checkout(email="ravi@example.com")
+    till.stripe.sessions.clear()
+    back = till.browser().get(f"/api/billing/success?session_id={made['session_id']}")
+    assert back.status_code == 303
+    boss, ravi = people.operator(till.app).client, till.app.test_client()
+    path = f"/order/{made['order_id']}"
+    for page in (
+        boss.post(f"/admin/orders/{made['order_id']}", data={"action": "check"}),
+        ravi.post(f"{path}/check", data={"email": "ravi@example.com"}),
+    ):
+        assert page.status_code == 303
+    seen = boss.get(f"/admin/orders/{made['order_id']}").get_data(as_text=True)
+    assert "does not know this order any more" in seen
+
+
+def test_a_gateway_without_its_key_is_not_asked(
+    till: Till, database_url: str, tmp_path: Path
+) -> None:
+    made = till.order()
+    app = people.build(database_url, tmp_path)
+    shut = people.platform(app).shop
+    with pytest.raises(errors.Unavailable) as unset:
+        checkout.check(shut, made["order_id"])
+    assert unset.value.details == {"setting": "WHATWORKS_RAZORPAY_KEY_ID"}
+    assert reconcile.run(shut).unreachable == 0
+    close(app)
 
 
 def test_stripes_way_back(till: Till) -> None:

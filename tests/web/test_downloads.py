@@ -319,6 +319,29 @@ def test_large_downloads_are_few_at_once_and_give_their_place_back(
     assert len(names(client.get(path, buffered=True))) == 3
 
 
+def test_what_has_lost_a_file_is_not_sold_and_operators_see_it(
+    large: Callable[..., Flask], tmp_path: Path
+) -> None:
+    app = large(razorpay_key_id="rzp_test_1", razorpay_key_secret="secret")
+    order, boss = shopping.bought(app, "film"), people.operator(app).client
+    assert "all can be delivered" in boss.get("/admin").get_data(as_text=True)
+    (tmp_path / "film.bin").unlink()
+    client = app.test_client()
+    asked = client.post("/create_order", json={"product": "film", "email": "a@example.com"})
+    assert (asked.status_code, asked.get_json()["code"]) == (503, "product_file_unreadable")
+    assert "A file of it is missing" in client.get("/buy?product=film").get_data(as_text=True)
+    assert client.get(link(order)).status_code == 503
+    assert "film: film.bin is missing" in boss.get("/admin").get_data(as_text=True)
+    (tmp_path / "products.toml").write_text("[products]")
+    emptied = large()
+    boss = people.operator(emptied).client
+    assert "film was sold and is not in the products file" in boss.get("/admin").get_data(
+        as_text=True
+    )
+    page = emptied.test_client().get(links.order_path(KEY, order.id)).get_data(as_text=True)
+    assert "It is yours all the same" in page
+
+
 def test_a_front_server_is_told_which_file_to_send(
     large: Callable[..., Flask], tmp_path: Path
 ) -> None:

@@ -309,17 +309,43 @@ def test_a_subscription_is_changed_and_cancelled(till: Till) -> None:
     assert begin(asha, "hand_off_with_sops").status_code == 201  # until its end
     policy = cancelled.headers["Content-Security-Policy"]
     assert re.search(rf"form-action [^;]*{till.stripe.url} [^;]*billing\.stripe\.com", policy)
-    portal = next(f for f in forms.read(cancelled) if f.fields.get("action") == "portal")
+    again = asha.post("/api/billing/create-checkout", {"product": "pro_monthly"})
+    assert again.get_json()["code"] == "already_subscribed"  # so there has to be a way on
+    resume = next(f for f in forms.read(cancelled) if f.fields.get("action") == "resume")
+    resumed = forms.send(asha.client, resume, resume.filled())
+    assert "Renews on" in text(resumed)
+    assert not any(one["cancel_at_period_end"] for one in till.stripe.subscriptions.values())
+    portal = next(f for f in forms.read(resumed) if f.fields.get("action") == "portal")
     away = asha.client.post("/subscription", data=portal.filled())
     assert away.status_code == 303
     assert away.headers["Location"].startswith(till.stripe.url)
     assert 'href="/download/premium"' in text(asha.client.get("/library"))
 
 
+def test_whoever_pays_for_two_subscriptions_can_end_each(till: Till) -> None:
+    """Two pages to pay were open, and both were paid."""
+    asha = people.sign_up(till.app)
+    opened = [asha.post("/api/billing/create-checkout", {"product": "pro_monthly"}) for _ in "12"]
+    for one in opened:
+        till.stripe.pay(one.get_json()["session_id"])
+    till.deliver()
+    assert "You pay for 2 subscriptions" in text(asha.client.get("/subscription"))
+    for left in (1, 0):
+        page = asha.client.get("/subscription")
+        cancel = [f for f in forms.read(page) if f.fields.get("action") == "cancel"][-1]
+        assert "You pay for" not in text(forms.send(asha.client, cancel, cancel.filled()))
+        kept = [s for s in till.stripe.subscriptions.values() if not s["cancel_at_period_end"]]
+        assert len(kept) == left
+    ravi = people.sign_up(till.app)
+    theirs = {"action": "resume", "subscription": next(iter(till.stripe.subscriptions))}
+    refused = ravi.client.post("/subscription", data=theirs, follow_redirects=True)
+    assert 'class="flash error"' in text(refused)
+
+
 def test_who_has_none_is_told_so(till: Till) -> None:
     asha = people.sign_up(till.app)
     assert "No subscription" in text(asha.client.get("/subscription"))
-    for action in ("cancel", "portal", "change"):
+    for action in ("cancel", "resume", "portal", "change"):
         answer = asha.client.post("/subscription", data={"action": action}, follow_redirects=True)
         assert 'class="flash error"' in text(answer)
     assert asha.client.post("/subscription", data={"action": "x"}).status_code == 400

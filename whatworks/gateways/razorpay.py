@@ -91,17 +91,14 @@ class Razorpay:
             named = order.gateway_id or ""
             found = _items(client.order.payments(named, timeout=line.SOCKET))
             payments = [msgspec.convert(one, Payment) for one in found]
-            return [razorpay_news.of_payment(self._taken(client, order, one)) for one in payments]
+            # Of several that wait only one is taken, and none once the order was paid.
+            is_paid = order.paid_at is not None or any(one.is_taken for one in payments)
+            waiting = next((one for one in payments if not is_paid and one.waits_for(order)), None)
+            if waiting is not None:
+                payments[payments.index(waiting)] = _take(client, waiting)
+            return [razorpay_news.of_payment(one) for one in payments]
 
         return self._ask(ask) if order.gateway_id else []
-
-    def _taken(self, client: Any, order: Order, payment: Payment) -> Payment:
-        is_ours = (payment.amount, payment.currency) == (order.amount, order.currency)
-        if payment.status != "authorized" or not is_ours:
-            return payment
-        money = {"currency": payment.currency}
-        taken = client.payment.capture(payment.id, payment.amount, money, timeout=line.SOCKET)
-        return msgspec.convert(taken, Payment)
 
     def recent(self, since: float) -> list[News]:
         """Refunds since a time, and what banks have undone or decided of older ones.
@@ -192,6 +189,12 @@ class Razorpay:
             AttributeError,
         ) as failure:  # the last four: JSON of another shape
             raise line.unavailable(NAME) from failure
+
+
+def _take(client: Any, payment: Payment) -> Payment:
+    money = {"currency": payment.currency}
+    taken = client.payment.capture(payment.id, payment.amount, money, timeout=line.SOCKET)
+    return msgspec.convert(taken, Payment)
 
 
 def _payment(client: Any, payment_id: str) -> Payment:

@@ -13,6 +13,7 @@ from whatworks.people import addresses
 from whatworks.store import ledger
 from whatworks.store.inbox import News
 from whatworks.store.ledger import Fact, Snapshot
+from whatworks.store.orders import Order
 from whatworks.store.subscriptions import Told
 
 T = TypeVar("T")
@@ -41,6 +42,16 @@ class Payment(msgspec.Struct):
     order_id: kinds.Name | None = None
     amount_refunded: kinds.Amount | None = 0
     email: str | None = None
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether its money came, be it here still or not."""
+        return self.status in ("captured", "refunded")
+
+    def waits_for(self, order: Order) -> bool:
+        """Whether a bank agreed to just what an order costs, and nobody has taken it yet."""
+        is_right = (self.amount, self.currency) == (order.amount, order.currency)
+        return self.status == "authorized" and is_right
 
     @property
     def left(self) -> int:
@@ -137,7 +148,7 @@ def of_payment(payment: Payment, orders: tuple[str, ...] = ()) -> News:
 
 def _facts(payment: Payment) -> Iterator[Fact]:
     at, money = float(payment.created_at), (payment.amount, payment.currency.upper())
-    if payment.status in ("captured", "refunded"):
+    if payment.is_taken:
         yield ledger.paid(payment.id, at, *money)
     elif payment.status == "authorized":
         yield ledger.authorized(payment.id, at, *money)

@@ -164,9 +164,15 @@ class Stripe:
 
     def cancel(self, subscription_id: str) -> News:
         """No further charge: it ends with the period that is paid. Raises Unavailable."""
+        return self._end(subscription_id, is_near=True)
 
+    def resume(self, subscription_id: str) -> News:
+        """It does not end with the period after all. Raises Unavailable."""
+        return self._end(subscription_id, is_near=False)
+
+    def _end(self, subscription_id: str, *, is_near: bool) -> News:
         def ask(v1: Any) -> News:
-            wanted = {"cancel_at_period_end": True}
+            wanted = {"cancel_at_period_end": is_near}
             after = _plain(v1.subscriptions.update(subscription_id, wanted))
             return stripe_news.of_subscription(after, clock.timestamp())
 

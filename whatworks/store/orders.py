@@ -137,6 +137,9 @@ _EVENTS: Final = db.Query(
     .order_by(OrderEvent.id)
 )
 _APPEND: Final = db.Query(insert(OrderEvent))
+_SOLD: Final = db.Query(
+    select(Row.product).where(Row.status.in_(PAID)).distinct().order_by(Row.product)
+)
 _OF_PERSON: Final = db.Query(
     COLUMNS.where(
         or_(
@@ -195,6 +198,12 @@ def list_facts(session: db.Session, order_id: str) -> list[Fact]:
 def list_for(session: db.Session, user_id: str) -> list[Order]:
     """Everything somebody ordered, themselves or with the address they proved; newest first."""
     return [from_row(row) for row in session.all(_OF_PERSON, user_id=user_id, the_user=user_id)]
+
+
+def list_sold(session: db.Session) -> list[str]:
+    """The products of all orders whose money is here."""
+    rows = session.all(_SOLD)
+    return [row.product for row in rows if isinstance(row.product, str)]
 
 
 def search(

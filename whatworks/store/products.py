@@ -51,6 +51,11 @@ class Product:
         """Whether it is paid for again and again."""
         return self.kind == "subscription"
 
+    @property
+    def absent(self) -> list[str]:
+        """Its files that are not there, though they were when the catalogue was read."""
+        return [path.name for path in self.files if not path.is_file()]
+
     def currency(self, wished: str | None = None) -> str:
         """The currency to charge in: the wished one, or the first. Raises Invalid."""
         chosen = (wished or next(iter(self.prices), "")).upper()

@@ -18,6 +18,7 @@ from whatworks.models import Subscription as Row
 from whatworks.store import entitlements, ledger, orders, settlement
 from whatworks.store.entitlements import Held
 from whatworks.store.ledger import Snapshot
+from whatworks.store.orders import Order
 
 OLD_STATES: Final = {"CANCELLED": "canceled", "EXPIRED": "canceled"}
 
@@ -166,6 +167,16 @@ def record(session: db.Session, told: Told, source: str) -> Subscription:
     return settled
 
 
+def assign(session: db.Session, order_id: str, email: str, actor_id: str | None) -> Order:
+    """Give an order to another address, and the subscription that it began."""
+    order = settlement.assign(session, order_id, email, actor_id)
+    begun = find_of_order(session, order.id)
+    row = session.first(_LOCK, id=begun.id) if begun else None
+    if row is not None and (snapshots := list_snapshots(session, row.id)):
+        settle(session, replace(_from(row), email=email, user_id=None), snapshots)
+    return order
+
+
 def settle(session: db.Session, known: Subscription, snapshots: list[Snapshot]) -> Subscription:
     """Set a subscription and its grant to what its snapshots say; the caller holds its row."""
     now = ledger.current(snapshots)
@@ -212,9 +223,15 @@ def list_for(session: db.Session, user_id: str) -> list[Subscription]:
     return [_from(row) for row in session.all(_OF_PERSON, user_id=user_id, the_user=user_id)]
 
 
+def list_running(session: db.Session, user_id: str) -> list[Subscription]:
+    """The subscriptions somebody has now; first those that will be paid again."""
+    mine = [s for s in list_for(session, user_id) if s.is_running and s.gateway_id]
+    return sorted(mine, key=lambda one: one.cancel_at_period_end)
+
+
 def find_running(session: db.Session, user_id: str) -> Subscription | None:
     """The subscription somebody pays now, if any."""
-    return next((s for s in list_for(session, user_id) if s.is_running and s.gateway_id), None)
+    return next(iter(list_running(session, user_id)), None)
 
 
 def find(session: db.Session, gateway_id: str) -> Subscription | None:

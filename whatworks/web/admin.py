@@ -14,6 +14,7 @@ from whatworks.evidence import analytics, findings, totals
 from whatworks.people import operators
 from whatworks.results import reviews
 from whatworks.shop import Shop
+from whatworks.store import orders
 from whatworks.web import http, identity, kept, offers, pages, views
 
 site = Blueprint("admin", __name__)
@@ -70,6 +71,7 @@ def _health() -> list[dict[str, Any]]:
             "note": "sent by SMTP" if settings.smtp_url else "written to the outbox folder",
         },
         _payments(platform.shop),
+        _products(platform.shop),
         {
             "name": "Rate limits",
             "ok": settings.rate_limits,
@@ -101,6 +103,20 @@ def _payments(shop: Shop) -> dict[str, Any]:
     none = f"no gateway: {offers.RAZORPAY_KEY} or {offers.STRIPE_KEY} opens one"
     note = "; ".join([f"by {' and '.join(taking)}" if taking else none, *deaf])
     return {"name": "Payments", "ok": bool(taking) and not deaf, "note": note}
+
+
+def _products(shop: Shop) -> dict[str, Any]:
+    """Whether everything that is sold, or was, can be delivered."""
+    absent = [
+        f"{p.key}: {', '.join(p.absent)} is missing" for p in shop.products.list_() if p.absent
+    ]
+    dropped = [
+        f"{key} was sold and is not in the products file any more"
+        for key in http.read(orders.list_sold)
+        if shop.products.find(key) is None
+    ]
+    wrong = [*absent, *dropped]
+    return {"name": "Products", "ok": not wrong, "note": "; ".join(wrong) or "all can be delivered"}
 
 
 def _workflows(session: db.Session) -> list[dict[str, Any]]:

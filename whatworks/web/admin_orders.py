@@ -204,7 +204,7 @@ def _do(given: Act, order: Order, boss_id: str) -> str:
 def _assign(given: Act, order: Order, boss_id: str) -> str:
     if given.email is None:
         raise errors.Invalid("Give the address that it should have gone to.")
-    after = http.write(settlement.assign, order.id, fields.normal_email(given.email), boss_id)
+    after = http.write(subscriptions.assign, order.id, fields.normal_email(given.email), boss_id)
     if not after.is_paid:
         return f"It belongs to {after.email} now."
     order_pages.send_link(after, "operator", boss_id)

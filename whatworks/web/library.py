@@ -32,8 +32,9 @@ LABELS = {
 class Wish(msgspec.Struct):
     """What to do with a subscription."""
 
-    action: Literal["change", "cancel", "portal"]
+    action: Literal["change", "cancel", "resume", "portal"]
     product: fields.Id | None = None
+    subscription: fields.Id | None = None  # one of several that run
 
 
 class Export(msgspec.Struct):
@@ -93,22 +94,20 @@ def subscription() -> Response:
     person = identity.require_person()
     shop = http.platform().shop
     mine = http.read(subscriptions.list_for, person.id)
-    current = next((one for one in mine if one.is_running), None)
-    product = shop.products.find(current.product or "") if current else None
+    running = sorted((s for s in mine if s.is_running), key=lambda one: one.cancel_at_period_end)
+    monthly = [
+        offers.offer(shop, product, [], person)
+        for product in shop.products.list_()
+        if product.is_subscription
+    ]
     page = pages.render(
         "store/subscription.html",
-        subscriptions=mine,
-        current=current,
-        title=product.title if product else (current.plan.capitalize() if current else ""),
-        ends=current.period_end if current else None,
-        choices=[
-            offers.offer(shop, other, [], person)
-            for other in shop.products.list_()
-            if other.is_subscription and current and other.key != current.product
-        ],
+        running=[(one, _named(one)) for one in running],
+        earlier=[(one, _named(one)) for one in mine if one not in running],
+        monthly=monthly,
     )
     # A browser asks this page's policy, not the answer's, whether its form may be led elsewhere.
-    return guards.allow_forms_to(page, shop.form_hosts) if current else page
+    return guards.allow_forms_to(page, shop.form_hosts) if running else page
 
 
 @site.post("/subscription")
@@ -124,9 +123,12 @@ def act() -> Response:
         if given.action == "portal":
             return pages.go(checkout.portal_url(shop, person.id))
         if given.action == "cancel":
-            checkout.cancel_subscription(shop, person.id)
+            checkout.cancel_subscription(shop, person.id, given.subscription)
             return pages.go("/subscription", "It is cancelled, and open until its end.")
-        checkout.change_subscription(shop, person.id, given.product or "")
+        if given.action == "resume":
+            checkout.resume_subscription(shop, person.id, given.subscription)
+            return pages.go("/subscription", "It goes on.")
+        checkout.change_subscription(shop, person.id, given.product or "", given.subscription)
     except (errors.Conflict, errors.Invalid, errors.Unavailable) as failure:
         return pages.go("/subscription", failure.message, "error")
     return pages.go("/subscription", "It is changed.")
@@ -170,6 +172,11 @@ def _until(held: Holdings) -> float | None:
     """When the plan ends, unless something gives it for good."""
     ends = [grant.valid_until for grant in held.grants if grant.plan == held.plan]
     return max((end for end in ends if end), default=None) if None not in ends else None
+
+
+def _named(one: Subscription) -> str:
+    product = http.platform().shop.products.find(one.product or "")
+    return product.title if product else one.plan.capitalize()
 
 
 def _title(order: Order) -> str:
