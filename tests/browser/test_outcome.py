@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 from sqlalchemy import insert
 
-from tests.browser import gauges, places, visits
+from tests.browser import gauges, places, test_capture, visits
 from tests.browser.conftest import Server
 from whatworks import clock, db, signed
 from whatworks.execution import executions
@@ -101,6 +102,22 @@ def test_a_draft_waits_for_the_connection(context: BrowserContext, form: str) ->
     expect(page.get_by_text("7 customers").first).to_be_visible()
     page.goto(form)
     expect(page.locator("#value")).to_have_value("")
+
+
+def test_a_chosen_picture_is_shown_and_can_be_removed(page: Page, form: str) -> None:
+    expect(page.locator("#note[data-kept]")).to_have_count(1)
+    picture: Any = {"name": "x.png", "mimeType": "image/png", "buffer": test_capture.png(90, 60)}
+    page.locator("#file").set_input_files(picture)
+    page.locator("#redact button[value=keep]").click()
+    expect(page.locator("[data-proofs] canvas")).to_be_visible()
+    page.reload()
+    expect(page.locator("[data-proofs] canvas")).to_be_visible()
+    page.get_by_role("button", name="Remove").click()
+    expect(page.locator("[data-proofs] li")).to_have_count(0)
+    page.reload()  # the draft has forgotten it, too
+    expect(page.locator("#note[data-kept]")).to_have_count(1)
+    expect(page.locator("[data-proofs] li")).to_have_count(0)
+    assert page.locator("#file").evaluate("(field) => field.files.length") == 0
 
 
 def test_tables_say_what_the_charts_show(page: Page, context: BrowserContext, form: str) -> None:

@@ -81,6 +81,10 @@ def test_a_proof_is_rejected_undone_and_approved_by_keyboard(
     assert look_at(asha, own_server, [page]) == []
     asha.goto(own_server.address + page)
     expect(asha.get_by_text(WHY)).to_be_visible()
+    asha.get_by_role("button", name="show it large").click()
+    expect(asha.locator(".large img")).to_be_visible()
+    asha.keyboard.press("Escape")
+    expect(asha.locator(".large img")).to_be_hidden()
 
     boss.get_by_role("button", name="Undo").click()
     expect(boss.get_by_text("Taken back.")).to_be_visible()

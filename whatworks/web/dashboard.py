@@ -79,6 +79,7 @@ def what_next() -> Response:
     return pages.render(
         "next.html",
         open=mine.open[0] if mine.open else None,
+        has_runs=bool(mine.open or mine.closed),
         recommendation=shown[0] if shown else None,
         others=shown[1:],
     )

@@ -135,7 +135,7 @@ def post_sign_up() -> Page | tuple[Page, int]:
         created, _ = sign_up(body, kind="browser")
     except errors.Conflict:
         wrong = {"email": "This address has an account already. Sign in instead."}
-        return _sign_up_page(typed, wrong), errors.Conflict.status
+        return _sign_up_page(typed, wrong, is_taken=True), errors.Conflict.status
     then = pages.local_path(typed.get("next"), "/dashboard/next")
     if then == BOUGHT:  # they come for what an address bought, and that opens once it is proved
         return identity.set_cookie(signin.confirm(created.email, then), created.access_token)
@@ -172,11 +172,12 @@ def post_profile() -> Page | tuple[Page, int]:
     return pages.go("/profile", "Saved.")
 
 
-def _sign_up_page(form: dict[str, str], wrong: dict[str, str]) -> Page:
+def _sign_up_page(form: dict[str, str], wrong: dict[str, str], *, is_taken: bool = False) -> Page:
     return pages.render(
         "signup.html",
         form=form,
         errors=wrong,
+        is_taken=is_taken,
         countries=pages.COUNTRY_NAMES,
         next=form.get("next"),
     )
