@@ -45,7 +45,7 @@ def run(shop: Shop) -> Report:
     while batch := shop.database.read(duties.list_open, after):
         _look_at(shop, batch, report)
         after = batch[-1].id
-    _refunds(shop, report)
+    _refunds(shop, shop.database.read(duties.list_unheard), report)
     _recent(shop, report)
     _renewals(shop, report)
     _payments_of_subscriptions(shop, report)
@@ -59,7 +59,7 @@ def tick(shop: Shop) -> Report:
     """The small round of every minute: what is due, receipts, alerts, coupons."""
     report = Report()
     _look_at(shop, shop.database.write(duties.claim_checks), report)
-    _refunds(shop, report)
+    _refunds(shop, shop.database.write(duties.claim_unheard), report)
     sweep(shop)
     return report
 
@@ -93,9 +93,9 @@ def _look_at(shop: Shop, batch: Iterable[Order], report: Report) -> None:
         report.held += after.held is not None
 
 
-def _refunds(shop: Shop, report: Report) -> None:
+def _refunds(shop: Shop, batch: Iterable[Order], report: Report) -> None:
     """Refunds of which nothing was heard are asked for again; they are the same ones."""
-    for order in shop.database.read(duties.list_unheard):
+    for order in batch:
         if report.is_silent(order.gateway):
             continue
         try:
@@ -124,8 +124,10 @@ def _recent(shop: Shop, report: Report) -> None:
         except errors.Unavailable:
             report.hear("stripe", answered=False)
             return
+        known = shop.database.read(inbox.known, [one.id for one in letters])
         for incoming in letters:
-            checkout.keep(shop, incoming)
+            if incoming.id not in known:
+                checkout.keep(shop, incoming)
 
 
 def _payments_of_subscriptions(shop: Shop, report: Report) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import time_machine
@@ -14,6 +16,7 @@ from tests.conftest import Figure
 from tests.tills import Till
 from whatworks import checkout, clock, errors, reconcile
 from whatworks.cli import main
+from whatworks.gateways import line
 from whatworks.store import duties, entitlements, inbox, ledger, orders, settlement
 
 
@@ -96,6 +99,24 @@ def test_renewals_that_nobody_told_us_of(till: Till) -> None:
         reconcile.run(till.shop)
         held = till.database.read(entitlements.list_of_cause, subscription)
         assert all(entitlements.in_force(one, clock.timestamp()) for one in held)
+
+
+def test_stripes_list_is_asked_for_page_by_page(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A week of a busy shop takes longer than one question may."""
+    asked: list[object] = []
+    ask = line.Line.ask
+
+    def counted(self: line.Line, question: Callable[[], Any]) -> Any:
+        asked.append(question)
+        return ask(self, question)
+
+    monkeypatch.setattr(line.Line, "ask", counted)
+    told = [till.stripe.tell("charge.refunded", {"id": f"ch_{n}"})["id"] for n in range(230)]
+    assert till.shop.stripe is not None
+    found = till.shop.stripe.recent(clock.timestamp() - 60)
+    assert ([one.id for one in found], len(asked)) == (told, 3)
 
 
 def test_a_silent_gateway_is_asked_three_times_and_the_other_one_still(till: Till) -> None:

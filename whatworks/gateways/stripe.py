@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -20,6 +21,7 @@ T = TypeVar("T")
 NAME: Final = "Stripe"
 TOLD: Final = tuple(stripe_news.READ)
 MOST_EVENTS: Final = 5_000
+PAGE: Final = 100
 
 
 class Stripe:
@@ -98,17 +100,16 @@ class Stripe:
     def recent(self, since: float) -> list[Incoming]:
         """The letters it wrote since a time, whether they arrived or not. Raises Unavailable."""
 
-        def ask(v1: Any) -> list[Incoming]:
-            wanted = {"created": {"gte": int(since)}, "types": list(TOLD), "limit": 100}
-            found: list[Incoming] = []
-            for event in v1.events.list(wanted).auto_paging_iter():
-                plain = _plain(event)
-                found.append(_incoming(plain, msgspec.json.encode(plain).decode()))
-                if len(found) >= MOST_EVENTS:
-                    break
-            return found[::-1]
-
-        return self._ask(ask)
+        wanted = {"created": {"gte": int(since)}, "types": list(TOLD), "limit": PAGE}
+        found: list[Incoming] = []
+        while len(found) < MOST_EVENTS:
+            # Each page is a question by itself: all of them take longer than one may.
+            after = {"starting_after": found[-1].id} if found else {}
+            page, is_last = self._ask(partial(_events, wanted=wanted | after))
+            found += page
+            if is_last:
+                break
+        return found[::-1]
 
     def refund(self, order: Order, payment_id: str, key: str) -> list[News]:
         """Send what is left of an order's money back, and end its subscription.
@@ -273,6 +274,13 @@ def _ended(v1: Any, subscription: dict[str, Any] | None) -> list[News]:
         v1.subscriptions.cancel(subscription["id"])
     after = _plain(v1.subscriptions.retrieve(subscription["id"]))
     return [stripe_news.of_subscription(after, clock.timestamp())]
+
+
+def _events(v1: Any, wanted: dict[str, Any]) -> tuple[list[Incoming], bool]:
+    page = v1.events.list(wanted)
+    plain = [_plain(event) for event in page.data]
+    letters = [_incoming(one, msgspec.json.encode(one).decode()) for one in plain]
+    return letters, not (page.has_more and letters)
 
 
 def _intent_of_invoice(v1: Any, invoice_id: str) -> str:

@@ -40,14 +40,19 @@ _DUE: Final = db.Query(
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True)
 )
-_UNHEARD: Final = db.Query(
+_IS_UNHEARD: Final = (
+    Row.held == "refund_unheard",
+    Row.held_at > bindparam("since"),
+    Row.held_at < bindparam("before"),
+)
+_UNHEARD: Final = db.Query(orders.COLUMNS.where(*_IS_UNHEARD).order_by(Row.held_at))
+_UNHEARD_DUE: Final = db.Query(
     orders.COLUMNS.where(
-        Row.held == "refund_unheard",
-        Row.held_at > bindparam("since"),
-        Row.held_at < bindparam("before"),
+        *_IS_UNHEARD, or_(Row.next_check_at.is_(None), Row.next_check_at <= bindparam("now"))
     )
     .order_by(Row.held_at)
-    .limit(50)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
 )
 _NEXT: Final = db.Query(
     update(Row)
@@ -120,6 +125,17 @@ def list_unheard(session: db.Session) -> list[Order]:
     now = clock.timestamp()
     rows = session.all(_UNHEARD, since=now - WATCHED, before=now - PATIENT)
     return [orders.from_row(row) for row in rows]
+
+
+def claim_unheard(session: db.Session, limit: int = 50) -> list[Order]:
+    """Those of them to ask for again now. The longer nothing was heard, the later the next turn."""
+    now = clock.timestamp()
+    bounds = {"since": now - WATCHED, "before": now - PATIENT, "now": now}
+    due = [orders.from_row(row) for row in session.all(_UNHEARD_DUE, limit=limit, **bounds)]
+    for order in due:
+        silence = now - (order.held_at or now)
+        session.run(_NEXT, the_id=order.id, next_check_at=now + max(PATIENT, silence / 4))
+    return due
 
 
 def check_soon(session: db.Session, order_id: str) -> None:

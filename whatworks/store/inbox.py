@@ -6,6 +6,7 @@ yet waits, and takes effect together with the letter that names the order.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -239,6 +240,15 @@ def get(session: db.Session, letter_id: str) -> Letter:
     if row is None:
         raise _not_found()
     return _letter(row)
+
+
+def known(session: db.Session, letter_ids: Sequence[str]) -> set[str]:
+    """Those of these letters that are here."""
+    found: set[str] = set()
+    for first in range(0, len(letter_ids), 500):
+        some = letter_ids[first : first + 500]
+        found |= {row.id for row in session.all(select(Webhook.id).where(Webhook.id.in_(some)))}
+    return found
 
 
 def list_(
