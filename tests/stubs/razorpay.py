@@ -121,7 +121,9 @@ class RazorpayStub(Provider):
         payment["status"] = "captured"
         self.tell("refund.failed", refund=refund, payment=payment)
 
-    def dispute(self, payment_id: str, status: str = "open", dispute_id: str = "") -> str:
+    def dispute(
+        self, payment_id: str, status: str = "open", dispute_id: str = "", phase: str = "chargeback"
+    ) -> str:
         """A bank wants the money back (open), and then it is won or lost."""
         found = dispute_id or self.new_id("disp")
         entity = self.disputes.setdefault(
@@ -133,7 +135,7 @@ class RazorpayStub(Provider):
                 "created_at": int(time.time()),
             },
         )
-        entity["status"] = status
+        entity.update(status=status, phase=phase)
         event = "payment.dispute." + {"open": "created"}.get(status, status)
         self.tell(event, dispute=entity, payment=self.payments[payment_id])
         return found

@@ -120,7 +120,7 @@ class StripeStub(Provider):
             "status": status,
             "created": int(time.time()),
         }
-        is_new = status == "needs_response"
+        is_new = status.endswith("needs_response")
         self.tell(f"charge.dispute.{'created' if is_new else 'closed'}", entity)
         return found
 

@@ -28,7 +28,7 @@ from tests.stubs.razorpay import WEBHOOK_SECRET, hmac_sha256
 from tests.stubs.stripe import WEBHOOK_SECRET as STRIPE_SECRET
 from tests.stubs.stripe import sign
 from tests.tills import Till
-from whatworks import checkout, clock, db, notices, refunds
+from whatworks import checkout, clock, db, notices, reconcile, refunds
 from whatworks.app import close
 from whatworks.gateways import signatures
 from whatworks.models import Webhook
@@ -569,3 +569,28 @@ def test_mixed_up_letters_of_two_orders_stay_apart(till: Till) -> None:
         [("premium", "scale")],
         [("pro", "pro")],
     ]
+
+
+def test_a_bank_that_only_asks_closes_nothing_until_it_takes_the_money(till: Till) -> None:
+    made, at_stripe = till.order(), till.checkout()
+    payment = till.razorpay.pay(made["id"])["id"]
+    intent = till.stripe.pay(at_stripe["session_id"])["payment_intent"]
+    asks = till.razorpay.dispute(payment, phase="retrieval")
+    inquiry = till.stripe.dispute(intent, "warning_needs_response")
+    till.deliver()
+    reconcile.run(till.shop)
+    ours = (made["order_id"], at_stripe["order_id"])
+    assert [till.find(one).status for one in ours] == ["fulfilled"] * 2
+    till.razorpay.dispute(payment, "open", asks)
+    till.stripe.dispute(intent, "needs_response", inquiry)
+    till.deliver()
+    assert [till.find(one).status for one in ours] == ["disputed"] * 2
+    assert [till.gives(one) for one in ours] == [[], []]
+
+
+def test_the_address_that_razorpay_writes_for_nobody_is_nobodys(till: Till) -> None:
+    made = till.post("/create_order", {"product": "pro"}).get_json()
+    till.razorpay.pay(made["id"], email="void@razorpay.com")
+    till.deliver()
+    order = till.find(made["id"])
+    assert (order.email, order.status, order.held) == (None, "paid", "no_buyer")

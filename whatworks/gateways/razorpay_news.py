@@ -28,6 +28,8 @@ STATES: Final = {
     "completed": "canceled",
     "expired": "incomplete_expired",
 }
+NOBODY: Final = "void@razorpay.com"  # it writes this where no address was given
+INQUIRY: Final = "retrieval"  # a bank only asks, and the money is here
 DISPUTES: Final = {"won": "dispute_won", "lost": "dispute_lost"}
 
 
@@ -66,6 +68,7 @@ class Dispute(msgspec.Struct):
     payment_id: kinds.Name
     status: str
     created_at: kinds.Moment
+    phase: str | None = None
 
 
 class Refund(msgspec.Struct):
@@ -142,7 +145,7 @@ def of_payment(payment: Payment, orders: tuple[str, ...] = ()) -> News:
         orders=tuple(dict.fromkeys((*named, *orders))),
         payment_id=payment.id,
         facts=tuple(_facts(payment)),
-        email=addresses.find(payment.email),
+        email=addresses.find(payment.email) if payment.email != NOBODY else None,
     )
 
 
@@ -181,6 +184,8 @@ def _failed_refund(refund: Refund, orders: tuple[str, ...], at: float) -> News:
 def of_dispute(dispute: Dispute, orders: tuple[str, ...] = ()) -> News:
     """What a dispute says; `orders` are names of the order it is about."""
     kind = DISPUTES.get(dispute.status, "disputed")
+    if kind == "disputed" and dispute.phase == INQUIRY and dispute.status != "closed":
+        return News()
     if dispute.status == "closed":  # it ended without saying against whom
         kind = "dispute_won"
     fact = ledger.disputed(kind, dispute.id, dispute.payment_id, float(dispute.created_at))

@@ -18,7 +18,14 @@ from whatworks.store.inbox import Invoice, News
 from whatworks.store.ledger import Fact, Snapshot
 from whatworks.store.subscriptions import Told
 
-DISPUTES: Final = {"won": "dispute_won", "warning_closed": "dispute_won", "lost": "dispute_lost"}
+DISPUTES: Final = {
+    "won": "dispute_won",
+    "warning_closed": "dispute_won",
+    "prevented": "dispute_won",
+    "lost": "dispute_lost",
+}
+# A bank only asks, and the money is here; what it asks for is between it and the seller.
+INQUIRIES: Final = ("warning_needs_response", "warning_under_review")
 Meta = dict[str, kinds.Name]
 
 
@@ -234,6 +241,8 @@ def _read_late_refund(about: Any, at: float, event_id: str) -> News:
 def _read_dispute(about: Any, at: float, event_id: str) -> News:
     del at, event_id
     dispute = msgspec.convert(about, _Dispute)
+    if dispute.status in INQUIRIES:
+        return News()
     payment = dispute.payment_intent or dispute.charge or ""
     kind = DISPUTES.get(dispute.status, "disputed")
     fact = ledger.disputed(kind, dispute.id, payment, float(dispute.created))
