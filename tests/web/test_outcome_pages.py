@@ -117,8 +117,8 @@ def test_numbers_are_read_as_they_are_written(
     [
         ("4.800", "Is that 4800 or 4.8? Write it that way."),
         ("a lot", "Write it as a number, such as 4800; if it was nothing, write 0."),
-        ("-5", "Give a number from 0 to below 1,000,000,000,000."),
-        ("9" * 13, "Give a number from 0 to below 1,000,000,000,000."),
+        ("-5", "Please give a number from 0 to below 1,000,000,000,000."),
+        ("9" * 13, "Please give a number from 0 to below 1,000,000,000,000."),
         ("", "Write it as a number, such as 4800; if it was nothing, write 0."),
     ],
 )

@@ -170,7 +170,7 @@ def _flashes() -> list[tuple[str, str]]:
 
 
 def _sentence(text: str) -> str:
-    text = text.replace("is missing; give", "Give").replace("give", "Give", 1)
+    text = text.replace("is missing; give", "give").replace("give", "please give", 1)
     return text[0].upper() + text[1:] + ("" if text.endswith(".") else ".")
 
 

@@ -16,6 +16,7 @@ const ON = ["worked", "skipped"]; // results that lead to the next step
 const FIELDS = { result: ["step", "result"], action: ["step", "action"], keep: ["gap_id", "keep"], note_id: ["step", "note_id"] }; // by the button's name
 const KINDS = { result: "verdict", action: "timer", keep: "timer", note_id: "kept" };
 const DOUBLE_TAP = 400; // milliseconds; its second half is not about the next step
+const held = new Set(); // boxes on their way into the outbox: what the server tells of them is older
 let leaving = false;
 
 steps.begin();
@@ -73,8 +74,10 @@ async function take(event) {
   if (body.kind === "kept") submitter.closest(".conflict").remove();
 }
 
-function ticked(box) {
-  keep({ kind: "check", step: steps.stepOf(box), item: Number(box.dataset.check), checked: box.checked });
+async function ticked(box) {
+  held.add(box);
+  await keep({ kind: "check", step: steps.stepOf(box), item: Number(box.dataset.check), checked: box.checked });
+  held.delete(box);
 }
 
 async function keep(body) {
@@ -157,11 +160,12 @@ async function leaveWhenSent() {
   location.assign(`/outcome/${id}`);
 }
 
-function heard({ slot, id: seen, body, answer }) {
+async function heard({ slot, id: seen, body, answer }) {
   if (body.kind === "note") notes.accepted({ slot, id: seen, body, answer });
   if (!answer.state) return;
+  const waiting = await outbox.pending(id); // first, so that nothing of it is taken back for a moment
   apply(answer.state, true);
-  outbox.pending(id).then((entries) => entries.forEach((entry) => foresee(entry)));
+  for (const entry of waiting) foresee(entry);
   if (document.querySelector("[data-notice=finished]")) leaveWhenSent();
 }
 
@@ -182,7 +186,7 @@ function apply(state, live) {
 
 function tick(step, item, checked) {
   const box = steps.section(step)?.querySelector(`[data-check="${item}"]`);
-  if (box) box.checked = checked;
+  if (box && !held.has(box)) box.checked = checked;
 }
 
 // What happened on another device while this page was in the background.
@@ -192,8 +196,8 @@ async function refresh() {
     if (!answer.ok) return;
     const state = await answer.json();
     await outbox.keepRun(id, state);
-    apply(state, true);
     const waiting = await outbox.pending(id);
+    apply(state, true);
     for (const { number, note } of state.steps) {
       const slot = `${id}/note/${number}`;
       if (!waiting.some((entry) => entry.slot === slot)) notes.fill(slot, note.text, { rev: note.rev });
