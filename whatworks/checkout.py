@@ -181,7 +181,7 @@ def returned_razorpay(shop: Shop, given: Mapping[str, str]) -> Order:
     order = shop.database.read(orders.get, named)
     fact = ledger.Fact("returned", f"returned:{payment_id}", clock.timestamp(), payment_id)
     shop.database.write(settlement.record, order.id, [fact], "return")
-    return _check_or_wait(shop, order, "return")
+    return check_or_wait(shop, order, "return")
 
 
 def returned_stripe(shop: Shop, session_id: str) -> Order:
@@ -192,10 +192,11 @@ def returned_stripe(shop: Shop, session_id: str) -> Order:
     order = shop.database.read(orders.get, session_id)
     if order.gateway_id != session_id:
         raise orders.not_found()
-    return _check_or_wait(shop, order, "return")
+    return check_or_wait(shop, order, "return")
 
 
-def _check_or_wait(shop: Shop, order: Order, source: str) -> Order:
+def check_or_wait(shop: Shop, order: Order, source: str) -> Order:
+    """Ask the gateway now, or, when it does not answer, at the next turn."""
     try:
         return check(shop, order.id, source)
     except errors.Unavailable:

@@ -19,7 +19,7 @@ from tests.tills import Till
 from whatworks import checkout, errors, reconcile, refunds
 from whatworks.app import close
 from whatworks.gateways import line
-from whatworks.store import coupons, duties, ledger, ordering, settlement
+from whatworks.store import coupons, duties, ledger, links, ordering, settlement
 
 
 def test_an_order_costs_what_the_catalogue_says(till: Till) -> None:
@@ -419,6 +419,20 @@ def test_a_way_back_that_is_not_signed_gives_nothing(till: Till) -> None:
     assert till.browser().post("/success", data=lost).status_code == 303
     assert till.browser().post("/success", data={"error[metadata]": "{"}).status_code == 303
     assert till.grants() == 0
+
+
+def test_who_comes_back_with_a_signature_of_the_key_before_is_not_turned_away(till: Till) -> None:
+    """Razorpay's key was changed while they were paying; it is asked itself."""
+    paid, unpaid = till.order(), till.order()
+    payment = till.razorpay.pay(paid["id"])
+    wrong = {**till.razorpay.way_back(payment), "razorpay_signature": "0" * 64}
+    till.razorpay.letters.clear()
+    for made, status in ((paid, "fulfilled"), (unpaid, "created")):
+        back = links.order_path(people.KEY, made["order_id"]).partition("?")[2]
+        page = till.browser().post(f"/success?order_id={made['order_id']}&{back}", data=wrong)
+        assert (page.status_code, till.find(made["id"]).status) == (303, status)
+        strange = f"/success?order_id={made['order_id']}&key=9999999999.00"
+        assert till.browser().post(strange, data=wrong).status_code == 400
 
 
 def test_only_money_that_is_there_is_granted_on_return(till: Till) -> None:

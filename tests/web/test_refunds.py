@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ import time_machine
 from tests import people
 from tests.stubs.provider import BROKEN, Failed
 from tests.tills import Till
-from whatworks import clock, errors, reconcile, refunds
+from whatworks import checkout, clock, errors, reconcile, refunds
 from whatworks.store import ledger, settlement
 
 
@@ -405,6 +406,45 @@ def test_those_who_refund_at_once_send_one_mail(till: Till) -> None:
         thread.join()
     assert till.find(order_id).status == "refunded"
     assert len(refund_mails(till)) == 1
+
+
+def test_whoever_tells_and_asks_at_once_the_money_goes_back_once(till: Till) -> None:
+    """Operators, the round of a minute, letters in threes, buyers who ask; answers are lost."""
+    paid = of_each(till)
+    people.operator(till.app)
+    barrier = threading.Barrier(10)
+
+    def tell(order_id: str, number: int) -> None:
+        barrier.wait()
+        with contextlib.suppress(errors.Unavailable):
+            if number == 0:
+                switch(till, "broken")
+                till.deliver()
+            elif number < 3:
+                refunds.send_back(till.shop, order_id, "boss")
+            elif number == 3:
+                refunds.ask_again(till.shop, order_id)
+            else:
+                checkout.check(till.shop, order_id)
+
+    till.razorpay.switches.duplicate = till.stripe.switches.duplicate = 3
+    tasks = [(order_id, number) for order_id in paid for number in range(5)]
+    threads = [threading.Thread(target=tell, args=task) for task in tasks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    switch(till, "")
+    till.deliver()
+    with minutes(2):
+        reconcile.run(till.shop)
+    for order_id in paid:
+        order = till.find(order_id)
+        assert (order.status, order.held, till.gives(order_id)) == ("refunded", None, [])
+        assert till.kinds(order_id).count("revoked") == 1
+    given = [[r["amount"] for r in found.refunds] for found in (till.razorpay, till.stripe)]
+    assert given == [[49_900], [49_900]]
+    assert len(refund_mails(till)) == 2
 
 
 def test_an_order_that_was_paid_twice_is_sent_back_twice(till: Till) -> None:

@@ -12,8 +12,9 @@ from werkzeug.wrappers import Response
 from whatworks import checkout, clock, errors
 from whatworks.checkout import Opened
 from whatworks.people import profiles
-from whatworks.store import coupons, links, ordering
+from whatworks.store import coupons, links, ordering, orders
 from whatworks.store.ordering import Attempt, Buyer
+from whatworks.store.orders import Order
 from whatworks.web import fields, guards, http, identity, pages
 
 doors = http.Doors("Shop")
@@ -145,8 +146,23 @@ def come_back() -> Response:
     given = {name: value for name, value in request.form.items() if len(value) < 1000}
     if "razorpay_signature" not in given:
         return _not_paid(given)
-    order = checkout.returned_razorpay(platform.shop, given)
+    try:
+        order = checkout.returned_razorpay(platform.shop, given)
+    except errors.Invalid as failure:
+        order = _ask_instead(failure)
     return pages.go(links.order_path(platform.settings.secret_key, order.id))
+
+
+def _ask_instead(failure: errors.Invalid) -> Order:
+    """Nothing of what came is believed; Razorpay is asked about the order that the address opens.
+
+    Somebody may have changed the key while a buyer was paying. Raises the failure.
+    """
+    platform = http.platform()
+    named, key = request.args.get("order_id", ""), request.args.get("key", "")
+    if not links.opens_page(platform.settings.link_keys, key, named):
+        raise failure
+    return checkout.check_or_wait(platform.shop, http.look(orders.get, named), "return")
 
 
 @site.get("/success")
