@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import func, select
 
+from tests.races import at_once
 from whatworks import clock, db, errors, idempotency
 from whatworks.idempotency import Key, Replayed
 from whatworks.models import IdempotencyKey, UserProfile
@@ -88,8 +88,7 @@ def test_twenty_at_once(database: db.Database) -> None:
         except Replayed as earlier:
             return earlier.body, True
 
-    with ThreadPoolExecutor(20) as pool:
-        answers = list(pool.map(attempt, range(20)))
+    answers = at_once(20, attempt)
     assert len({body for body, _ in answers}) == 1
     assert Counter(replayed for _, replayed in answers) == {False: 1, True: 19}
     assert people(database) == 1

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import pytest
@@ -13,6 +11,7 @@ from sqlalchemy import func, select, update
 
 from tests import people
 from tests.followers import GUIDE, sign_up, start
+from tests.races import at_once
 from whatworks import catalogue, clock, db, errors, reminders
 from whatworks.evidence import performance
 from whatworks.execution import executions
@@ -190,14 +189,8 @@ def test_many_processes_at_once_send_one_mail_each(
     with time_machine.travel(began):
         for user_id in everybody:
             finished(database, user_id)
-    gate = threading.Barrier(6)
-
-    def work(_worker: int) -> list[Due]:
-        gate.wait(10)
-        return claim(database)
-
-    with time_machine.travel(began + 8 * DAY), ThreadPoolExecutor(6) as pool:
-        claimed = [due for found in pool.map(work, range(6)) for due in found]
+    with time_machine.travel(began + 8 * DAY):
+        claimed = [due for found in at_once(6, lambda _: claim(database)) for due in found]
     assert sorted(due.user_id for due in claimed) == sorted(everybody)
 
 
@@ -269,18 +262,16 @@ def test_an_address_that_refuses_is_not_tried_again(
 def test_a_mail_is_answered_once(database: db.Database, asha: str, run: str, began: float) -> None:
     asked(database, began + 8 * DAY)
     assert not database.read(reminders.is_answered, asha, run, 7)
-    gate = threading.Barrier(4)
 
     def press(_finger: int) -> bool:
-        gate.wait(10)
         try:
             database.write(reminders.answer, asha, run, 7, "revenue", SOMETHING)
         except errors.Conflict:
             return False
         return True
 
-    with time_machine.travel(began + 9 * DAY), ThreadPoolExecutor(4) as pool:
-        assert sorted(pool.map(press, range(4))) == [False, False, False, True]
+    with time_machine.travel(began + 9 * DAY):
+        assert sorted(at_once(4, press)) == [False, False, False, True]
         assert database.read(reminders.is_answered, asha, run, 7)
     assert len(database.read(outcomes.list_for, asha)) == 1
 
@@ -324,9 +315,7 @@ def test_the_evidence_stays_right(database: db.Database, asha: str, run: str, be
         database.write(reminders.answer, asha, run, 7, "nothing", NOTHING)
         log(database, asha, run, NOTHING)
         log(database, asha, run, SOMETHING)
-    kept = database.read(people.read_model)
-    database.write(performance.rebuild)
-    assert database.read(people.read_model) == kept
+    assert database.read(people.read_model) == people.rebuilt(database)
     assert database.read(_rows) == 1
 
 

@@ -217,3 +217,9 @@ def read_model(session: db.Session) -> dict[str, list[tuple[Any, ...]]]:
         "cells": [tuple(row._replace(updated_at=None)) for row in cells],
         "versions": [tuple(row) for row in versions],
     }
+
+
+def rebuilt(database: db.Database) -> dict[str, list[tuple[Any, ...]]]:
+    """The same, counted afresh from history."""
+    database.write(performance.rebuild)
+    return database.read(read_model)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 import time_machine
 from sqlalchemy import exc, func, select, text
 
 from tests import people
+from tests.races import at_once
 from tests.results.claims import add, claim, decide, sign_up
 from whatworks import db, errors
 from whatworks.evidence import performance
@@ -123,25 +122,16 @@ def test_undoing_a_change_of_mind_brings_back_what_stood_before(database: db.Dat
 def test_of_two_reviewers_at_once_one_is_told(database: db.Database) -> None:
     asha, *bosses = (sign_up(database) for _ in range(9))
     _, _, outcome = claim(database, asha)
-    gate = threading.Barrier(len(bosses))
-    told: list[str] = []
 
-    def one(boss: str, decision: str) -> None:
-        gate.wait()
+    def review_it(number: int) -> str:
+        decision = reviews.DECISIONS[number % 2]
         try:
-            decide(database, boss, asha, outcome, decision)
-            told.append(decision)
+            decide(database, bosses[number], asha, outcome, decision)
         except errors.Conflict as passed:
-            told.append(passed.code)
+            return passed.code
+        return decision
 
-    threads = [
-        threading.Thread(target=one, args=(boss, reviews.DECISIONS[number % 2]))
-        for number, boss in enumerate(bosses)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    told = at_once(len(bosses), review_it)
     assert told.count("review_passed_by") == len(bosses) - 1
     (review,) = database.read(reviews.list_for_outcome, asha, outcome.id)
     assert database.read(outcomes.get, asha, outcome.id).review == review.decision

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
 
+from tests.races import at_once
 from tests.shopping import TERMS
 from whatworks import catalogue, db, errors
 from whatworks.execution import executions
@@ -80,5 +80,4 @@ def test_of_two_starts_that_race_for_the_last_run_one_wins(
             return False
         return True
 
-    with ThreadPoolExecutor(8) as pool:
-        assert sorted(pool.map(begin, range(8))) == [False] * 6 + [True] * 2
+    assert sorted(at_once(8, begin)) == [False] * 6 + [True] * 2

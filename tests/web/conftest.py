@@ -12,8 +12,12 @@ from flask.testing import FlaskClient
 from tests import people, tills
 from tests.conftest import Make, Templates
 from tests.people import Person
+from tests.web import exhibits
 from whatworks.app import close
 from whatworks.settings import Settings
+
+# Decided before a database is asked, or what is shown of a text whatever keeps it.
+on_sqlite = pytest.mark.parametrize("shared_app", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
@@ -74,7 +78,24 @@ def person(app: Flask) -> Callable[..., Person]:
 
 
 @pytest.fixture
+def asha(person: Callable[..., Person]) -> Person:
+    """Somebody in India."""
+    return person()
+
+
+@pytest.fixture
 def till(database_url: str, tmp_path: Path) -> Iterator[tills.Till]:
     """The shop with stand-ins for both gateways."""
     with tills.opened(database_url, tmp_path) as opened:
         yield opened
+
+
+@pytest.fixture
+def shown(person: Callable[..., Person]) -> exhibits.Shown:
+    """A result with a picture."""
+    asha = person()
+    execution_id = asha.start()
+    proof_id = people.made(exhibits.upload(asha, execution_id=execution_id, step="1"))["proof_id"]
+    return exhibits.Shown(
+        asha, execution_id, proof_id, asha.report(execution_id, proof_id=proof_id)
+    )

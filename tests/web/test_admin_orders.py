@@ -14,15 +14,11 @@ from werkzeug.test import TestResponse
 from tests import people, shopping
 from tests.tills import Till
 from tests.web import forms
+from tests.web.pages import text
 from whatworks.people import sessions
 from whatworks.store import entitlements, links, takings
 
 RAVI = "ravi@example.com"
-
-
-def text(page: TestResponse) -> str:
-    assert page.status_code == 200, page.status
-    return re.sub(r"\s+", " ", page.get_data(as_text=True))
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from tests import people
 from tests.conftest import Figure
 from tests.people import KEY
 from tests.tills import Till
-from tests.web.test_bad_bodies import SEED, SHOP, TRICKS, Door, bad_bodies, flaw
+from tests.web.doors import SHOP, Door
+from tests.web.spoiling import SEED, TRICKS, bad_bodies, flaw
 from whatworks.store import inbox, links
 
 BULK: Final = 2000

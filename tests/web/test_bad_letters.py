@@ -20,7 +20,7 @@ from tests.stubs import razorpay as razorpay_stub
 from tests.stubs import stripe as stripe_stub
 from tests.stubs.provider import Provider
 from tests.tills import Till
-from tests.web.test_bad_bodies import Raw
+from tests.web.doors import Raw
 
 SEED: Final = 20_261_122
 BULK: Final = 2000

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import time_machine
 
-from tests import people, tills
+from tests import outbox, people, tills
 from tests.people import Person
 from tests.tills import Till
 from tests.web import forms
@@ -120,14 +120,6 @@ def test_a_refund_ends_order_and_subscription(till: Till) -> None:
 # ---- refunds and disputes in the dashboard --------------------------------------------------
 
 
-def sent(till: Till, about: str) -> list[str]:
-    """Mails with these words."""
-    platform = people.platform(till.app)
-    platform.mailer.close()
-    mails = (path.read_text() for path in (platform.settings.data_dir / "outbox").glob("*"))
-    return [text for text in mails if about in " ".join(text.split())]
-
-
 def unhandled(till: Till) -> list[str | None]:
     """What waits in the inbox."""
     return [one.result for one in till.database.read(inbox.list_, only_unhandled=True)]
@@ -146,9 +138,9 @@ def test_a_subscriptions_payment_refunded_at_stripe_is_kept_and_ends_nothing(til
     order = till.find(mine.order_id or "")
     assert (order.status, order.held, unhandled(till)) == ("refunded", None, [])
     assert told(asha)["plan"] == "pro"
-    (alert,) = sent(till, "The subscription goes on")
+    (alert,) = outbox.about(till.app, "The subscription goes on")
     assert f"To: {boss.email}" in alert
-    (mail,) = sent(till, "all told. Until when your plan is open")
+    (mail,) = outbox.about(till.app, "all told. Until when your plan is open")
     assert "199 of what you paid" in mail
     page = asha.client.get(f"/order/{order.id}").get_data(as_text=True)
     assert "The page of your subscription says whether your plan is open" in page
@@ -176,7 +168,7 @@ def test_a_renewal_refunded_at_stripe_leaves_the_order_as_it_is(till: Till) -> N
     assert kinds.count("renewal_refunded") == 2
     assert {"renewal_refund_failed", "renewal_disputed"} < set(kinds)
     assert told(asha)["plan"] == "pro"
-    assert len(sent(till, "all told. Until when your plan is open")) >= 1
+    assert len(outbox.about(till.app, "all told. Until when your plan is open")) >= 1
     (taking,) = till.database.read(takings.by_month)
     assert (taking.paid, taking.refunded) == (19_900, 0)  # renewals are no orders
 
@@ -188,8 +180,8 @@ def test_a_refund_at_the_desk_leaves_no_letter_waiting(till: Till) -> None:
     till.deliver()
     reconcile.run(till.shop)
     assert unhandled(till) == []
-    assert sent(till, "The subscription goes on") == []
-    assert len(sent(till, "all told. Until when your plan is open")) == 1
+    assert outbox.about(till.app, "The subscription goes on") == []
+    assert len(outbox.about(till.app, "all told. Until when your plan is open")) == 1
 
 
 def test_of_others_payments_stripe_is_asked_once(till: Till) -> None:

@@ -14,6 +14,7 @@ from tests import people
 from tests.conftest import Make
 from tests.people import Person
 from tests.web import forms
+from tests.web.pages import text
 from whatworks.evidence import publications, recount, upkeep
 
 Sign = Callable[..., Person]
@@ -53,11 +54,6 @@ def content(request: pytest.FixtureRequest) -> Make:
 def lived_in(app: Flask) -> Flask:
     """The application where the freelancers have been."""
     return app
-
-
-def text(answer: object) -> str:
-    """A page's text, white space as one."""
-    return " ".join(answer.get_data(as_text=True).split())  # type: ignore[attr-defined]
 
 
 def test_the_public_page_shows_the_funnel_and_its_bounds(lived_in: Flask) -> None:

@@ -15,6 +15,7 @@ from tests import people, shopping
 from tests.people import Person
 from tests.tills import Till
 from tests.web import forms
+from tests.web.pages import text
 from whatworks import clock
 from whatworks.app import close
 from whatworks.people import sessions
@@ -22,11 +23,6 @@ from whatworks.store import entitlements, usage
 
 FIVE = "executions=5 api_calls=- exports=- tiers=free"
 PAID = "raise_your_rates"
-
-
-def text(page: TestResponse) -> str:
-    assert page.status_code == 200, page.status
-    return re.sub(r"\s+", " ", page.get_data(as_text=True))
 
 
 # ---- the library ----------------------------------------------------------------------------

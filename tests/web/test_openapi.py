@@ -20,6 +20,7 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
 from tests.people import Person
+from tests.web.conftest import on_sqlite
 from whatworks.web import http, openapi
 
 SEED: Final = 20_261_122
@@ -172,7 +173,7 @@ def test_private_doors_say_so(document: dict[str, Any]) -> None:
 # ---- what the doors really do ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize("shared_app", ["sqlite"], indirect=True)
+@on_sqlite
 @pytest.mark.parametrize("count", [120, pytest.param(2000, marks=pytest.mark.drill)])
 def test_no_5xx_and_no_undeclared_answer(
     app: Flask, person: Callable[..., Person], count: int

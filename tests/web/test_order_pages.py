@@ -1,10 +1,9 @@
-"""A stranger buys with nothing but an address, and an order's page says why at every state."""
+"""An order's page says why at every state, to whoever may see it, and mails find it again."""
 
 from __future__ import annotations
 
 import email
 import email.policy
-import json
 import re
 import uuid
 from collections.abc import Callable
@@ -14,172 +13,17 @@ from urllib.parse import quote
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
-from tests import people, shopping
+from tests import outbox, people, shopping
 from tests.people import KEY, Person
 from tests.tills import Till
 from tests.web import forms
-from tests.web.test_guards import PAYLOADS, probed
+from tests.web.buyers import RAVI, SITE, open_page, seen
+from tests.web.pages import text
+from tests.web.probe import PAYLOADS, probed
 from whatworks.app import close
 from whatworks.people import sessions
-from whatworks.store import coupons, deliveries, links
-from whatworks.store.orders import Order
-
-RAVI = "ravi@example.com"
-CHECKOUT = "/v1/checkout/embedded"
-SITE = "http://localhost:8000"
-
-
-def text(page: TestResponse) -> str:
-    assert page.status_code == 200, (page.status, page.get_data(as_text=True)[:2000])
-    return re.sub(r"\s+", " ", page.get_data(as_text=True))
-
-
-def mails(app: Flask) -> list[str]:
-    """What the outbox holds, oldest first."""
-    platform = people.platform(app)
-    platform.mailer.close()
-    files = sorted((platform.settings.data_dir / "outbox").glob("*.eml"))
-    return [file.read_text(encoding="utf-8") for file in files]
-
-
-def ordered_by_form(client: FlaskClient, email: str = RAVI, **typed: str) -> TestResponse:
-    """From the price list to the order's page, as a browser without scripts."""
-    assert 'href="/buy?product=pro' in client.get("/pricing").get_data(as_text=True)
-    form = forms.find(client.get("/buy?product=pro"), "/buy")
-    return forms.send(client, form, form.filled(email=email, **typed))
-
-
-def id_of(page: TestResponse) -> str:
-    return page.request.path.removeprefix("/order/")
-
-
-def open_page(client: FlaskClient, order: Order) -> TestResponse:
-    return client.get(links.order_path(KEY, order.id))
-
-
-# ---- buying ---------------------------------------------------------------------------------
-
-
-def test_a_stranger_buys_and_loses_it_on_refund(till: Till) -> None:
-    client = till.browser()
-    del client.environ_base["HTTP_SEC_FETCH_SITE"]
-    page = ordered_by_form(client)
-    said = text(page)
-    assert "Look it over, then pay" in said
-    assert RAVI in said
-    assert "₹499" in said
-    assert till.razorpay.url in page.headers["Content-Security-Policy"]
-    pay = forms.find(page, f"{till.razorpay.url}/v1/checkout/embedded")
-    payment = till.razorpay.pay(pay.fields["order_id"], email=RAVI)
-    back = till.come_back(payment)
-    ready = client.get(back.headers["Location"])
-    assert "Paid and ready" in text(ready)
-    assert till.razorpay.url not in ready.headers["Content-Security-Policy"]
-    found = re.search(r'href="(/download/pro\?token=[^"]+)"', ready.get_data(as_text=True))
-    assert found is not None
-    zip_ = client.get(found[1])
-    assert zip_.get_data().startswith(b"PK")
-    till.razorpay.give_back(payment["id"])
-    assert set(till.deliver()) == {200}
-    closed = text(client.get(back.headers["Location"]))
-    assert "This order is closed" in closed
-    assert "on its way back" in closed
-    assert "/download/" not in closed
-    assert client.get(found[1]).status_code == 402
-    receipt, refund = mails(till.app)
-    assert "your money is on its way back" in refund
-    assert "Pro pack is paid and ready" in receipt
-    assert id_of(page) in receipt
-
-
-def test_what_was_typed_wrong_is_said_at_its_field(till: Till) -> None:
-    client = till.app.test_client()
-    for typed, field in (
-        ({"email": ""}, "email"),
-        ({"email": "nobody"}, "email"),
-        ({"coupon_code": "NOTHING"}, "coupon_code"),
-    ):
-        form = forms.find(client.get("/buy?product=pro"), "/buy")
-        answer = client.post("/buy", data=form.filled(**{"email": RAVI, **typed}))
-        assert answer.status_code == 400
-        page = answer.get_data(as_text=True)
-        assert f'id="{field}-error"' in page
-        assert f'href="#{field}"' in page
-    assert till.razorpay.orders == {}
-
-
-def test_a_price_is_never_the_buyers(till: Till) -> None:
-    form = {"product": "pro", "email": RAVI, "amount": "1", "price": "1", "prices[INR]": "1"}
-    page = till.app.test_client().post("/buy", data=form, follow_redirects=True)
-    assert "₹499" in text(page)
-    assert [order["amount"] for order in till.razorpay.orders.values()] == [49900]
-
-
-def test_a_coupon_is_said_back_before_paying(till: Till) -> None:
-    till.database.write(coupons.create, "HALF", percent=50)
-    page = ordered_by_form(till.app.test_client(), coupon_code="half")
-    said = text(page)
-    assert "Coupon HALF" in said
-    assert "−₹249.50" in said
-    assert "Pay ₹249.50" in said
-
-
-def test_an_address_can_be_mended_before_paying(till: Till) -> None:
-    client = till.app.test_client()
-    page = ordered_by_form(client, "ravi@exampel.com")
-    found = re.search(r'href="(/buy\?product=pro&amp;email=[^"]+)"', page.get_data(as_text=True))
-    assert found is not None
-    form = forms.find(client.get(found[1].replace("&amp;", "&")), "/buy")
-    assert form.fields["email"] == "ravi@exampel.com"
-    again = forms.send(client, form, form.filled(email=RAVI))
-    assert RAVI in text(again)
-    assert id_of(again) != id_of(page)
-
-
-def test_a_form_sent_twice_is_one_order(till: Till) -> None:
-    client = till.app.test_client()
-    form = forms.find(client.get("/buy?product=pro"), "/buy")
-    pages = [forms.send(client, form, form.filled(email=RAVI)) for _ in range(3)]
-    assert len({id_of(page) for page in pages}) == 1
-    assert len(till.razorpay.orders) == 1
-
-
-def test_a_gateway_that_fails_makes_no_second_order(till: Till) -> None:
-    client = till.app.test_client()
-    form = forms.find(client.get("/buy?product=pro"), "/buy")
-    till.razorpay.switches.error = True
-    refused = client.post("/buy", data=form.filled(email=RAVI))
-    assert refused.status_code == 503
-    assert RAVI in refused.get_data(as_text=True)  # nothing has to be typed again
-    till.razorpay.switches.error = False
-    again = forms.find(refused, "/buy")
-    assert "Look it over" in text(forms.send(client, form, form.filled(email=RAVI)))
-    assert again.fields["email"] == RAVI
-    assert len(till.razorpay.orders) == 1
-
-
-def test_without_a_gateway_the_shop_says_so(app: Flask, client: FlaskClient) -> None:
-    assert "Payments are not set up" in text(client.get("/pricing"))
-    assert "Payments are not set up" in text(client.get("/buy?product=pro"))
-    assert not [
-        form for form in forms.read(client.get("/buy?product=pro")) if form.action == "/buy"
-    ]
-    answer = client.post("/buy", data={"product": "pro", "email": RAVI})
-    assert answer.status_code == 503
-    assert "WHATWORKS_RAZORPAY_KEY_ID" in answer.get_data(as_text=True)
-
-
-def test_what_one_has_is_not_sold_again(till: Till) -> None:
-    asha = people.sign_up(till.app)
-    shopping.bought(till.app, user_id=asha.user_id, email=asha.email)
-    page = asha.client.get("/buy?product=pro")
-    assert "You have this already" in text(page)
-    assert asha.client.get("/buy?product=starter").headers["Location"] == "/download/starter"
-    assert asha.client.get("/buy?product=nothing").status_code == 404
-    assert asha.client.get("/buy").location == "/pricing"
-
+from whatworks.store import deliveries, links
 
 # ---- the states -----------------------------------------------------------------------------
 
@@ -267,97 +111,10 @@ def test_a_gateway_that_does_not_answer_is_said_so(till: Till) -> None:
     assert 'class="flash error"' in text(answer)
 
 
-# ---- the way back ---------------------------------------------------------------------------
-
-
-def test_a_failed_try_leads_back_without_asking(till: Till) -> None:
-    """Razorpay posts what went wrong to the address that it was given, which has the key."""
-    order = till.find(till.order(email=RAVI)["id"])
-    form = forms.find(open_page(till.app.test_client(), order), f"{till.razorpay.url}{CHECKOUT}")
-    wrong = {"error[code]": "BAD_REQUEST_ERROR", "error[metadata]": "{}"}
-    for path in (form.fields["callback_url"], form.fields["cancel_url"]):
-        back = path.removeprefix(people.platform(till.app).settings.address)
-        page = till.browser().post(back, data=wrong, follow_redirects=True)
-        assert "The payment did not go through. You can try again." in text(page)
-        assert "Look it over, then pay" in text(page)
-        again = forms.find(page, f"{till.razorpay.url}{CHECKOUT}")
-        assert again.fields["order_id"] == form.fields["order_id"]
-    assert till.find(order.id).status == "created"
-
-
-def test_the_way_back_does_not_tell_which_orders_there_are(till: Till) -> None:
-    order = till.find(till.order(email=RAVI)["id"])
-    for there, nowhere in (
-        (order.id, "0193a0e4-0000-7000-8000-000000000000"),
-        (order.gateway_id or "", "order_0000000000000"),
-    ):
-        known, unknown = (
-            [
-                seen(till.browser().get("/success", query_string={"order_id": name}), name),
-                seen(
-                    till.browser().get("/success", query_string={"order": name, "key": "1.x"}), name
-                ),
-                seen(till.browser().post("/success", data=failure_of(name)), name),
-                seen(till.browser().get(f"/order/{name}"), name),
-            ]
-            for name in (there, nowhere)
-        )
-        assert known == unknown
-        assert [status for status, _, _ in known] == [303, 303, 303, 404]
-
-
-def test_a_gateways_name_of_an_order_opens_it_with_the_address(till: Till) -> None:
-    order = till.find(till.order(email=RAVI)["id"])
-    client = till.app.test_client()
-    page = client.get(
-        "/success", query_string={"order_id": order.gateway_id}, follow_redirects=True
-    )
-    form = forms.find(page, f"/order/{order.gateway_id}")
-    opened = client.post(form.action, data=form.filled(email=RAVI), follow_redirects=True)
-    assert "Look it over, then pay" in text(opened)
-    wrong = client.post(form.action, data=form.filled(email="thief@example.com"))
-    assert wrong.status_code == 404
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "//evil.example",
-        "https://evil.example",
-        "\\\\evil.example",
-        "..",
-        "a\r\nX: 1",
-        "é",
-        "x" * 9999,
-    ],
-)
-def test_the_way_back_leads_nowhere_else(app: Flask, client: FlaskClient, name: str) -> None:
-    for answer in (
-        client.get("/success", query_string={"order_id": name, "key": name}),
-        client.post("/success", data=failure_of(name)),
-        client.get("/api/billing/cancel", query_string={"product": name}),
-    ):
-        assert answer.status_code == 303
-        assert re.fullmatch(
-            r"/(order/|buy\?product=|pricing)[\w.%?=/-]*", answer.headers["Location"]
-        )
-        assert "X" not in answer.headers
-
-
-def failure_of(name: str) -> dict[str, str]:
-    """What Razorpay posts through a browser whose payment did not go through."""
-    return {"error[code]": "BAD", "error[metadata]": json.dumps({"order_id": name})}
-
-
 # ---- who may see it -------------------------------------------------------------------------
 
+
 ROUTES = [("GET", ""), ("POST", ""), ("POST", "/check"), ("POST", "/resend"), ("GET", "/receipt")]
-
-
-def seen(answer: TestResponse, hidden: str) -> tuple[int, str, str]:
-    body = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "ID", answer.get_data(as_text=True))
-    where = answer.headers.get("Location", "").replace(hidden, "ID")
-    return answer.status_code, body.replace(hidden, "ID"), where
 
 
 @pytest.mark.parametrize("accept", ["text/html", "application/json"])
@@ -440,7 +197,7 @@ def test_the_link_goes_again_to_the_orders_own_address(app: Flask, client: Flask
     form = forms.find(page, f"/order/{order.id}/resend")
     asked = client.post(form.action, data={**form.filled(), "email": "thief@example.com"})
     assert asked.status_code == 303
-    (mail,) = mails(app)
+    (mail,) = outbox.texts(app)
     assert f"To: {RAVI}" in mail
     assert shopping.events(app, order)[-1] == "resent"
 
@@ -448,7 +205,7 @@ def test_the_link_goes_again_to_the_orders_own_address(app: Flask, client: Flask
 def test_the_mailed_link_opens_the_order(app: Flask, client: FlaskClient) -> None:
     order = shopping.bought(app, email=RAVI)
     client.post(f"/order/{order.id}/resend", data={"key": links.order_key(KEY, order.id)})
-    found = re.search(r"http://localhost:8000(/order/\S+\?key=\S+)", mails(app)[0])
+    found = re.search(r"http://localhost:8000(/order/\S+\?key=\S+)", outbox.texts(app)[0])
     assert found is not None
     assert "Paid and ready" in text(client.get(found[1]))
 
@@ -463,14 +220,14 @@ def test_from_the_receipt_to_the_workflows(
     order = shopping.bought(app, email=RAVI)
     client.post(f"/order/{order.id}/resend", data={"key": links.order_key(KEY, order.id)})
     way = "/signin?" if has_account else "/signup?"
-    form = forms.find(client.get(path_in(mails(app)[-1], way)), way[:-1])
+    form = forms.find(client.get(path_in(outbox.texts(app)[-1], way)), way[:-1])
     assert form.fields["email"] == RAVI
     typed = {} if has_account else {k: v for k, v in people.NEW.items() if k in form.takes}
     asked = client.post(form.action, data={**form.filled(), **typed})
     assert "Check your mail" in text(asked)
     assert "The code shows that the address is yours" in text(asked)
     assert 'href="/download/pro"' not in text(client.get("/library", follow_redirects=True))
-    form = forms.find(client.get(path_in(mails(app)[-1], "/signin/link?")), "/signin/link")
+    form = forms.find(client.get(path_in(outbox.texts(app)[-1], "/signin/link?")), "/signin/link")
     library = client.post(form.action, data=form.filled(), follow_redirects=True)
     assert library.request.path == "/library"
     assert 'href="/download/pro"' in text(library)
@@ -492,7 +249,7 @@ def test_all_orders_of_an_address_are_mailed_and_nobody_learns_which(
         client.post("/order", data=form.filled(email=email)) for email in (RAVI, "no@example.com")
     )
     assert seen(known, RAVI) == seen(unknown, "no@example.com")
-    (mail,) = mails(app)
+    (mail,) = outbox.texts(app)
     assert paid.id in mail
     assert unpaid.id not in mail
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import Flask
@@ -14,8 +12,9 @@ from werkzeug.test import TestResponse
 
 from tests import people
 from tests.people import Person
+from tests.races import at_once
 from tests.web import forms
-from whatworks.evidence import performance
+from tests.web.pages import text
 from whatworks.results import outcomes, proofs
 from whatworks.results.outcomes import Outcome
 
@@ -27,19 +26,10 @@ def app(shared_app: Flask) -> Flask:
 
 
 @pytest.fixture
-def asha(app: Flask) -> Person:
-    return people.sign_up(app)
-
-
-@pytest.fixture
 def run(asha: Person) -> str:
     execution_id = asha.start()
     asha.finish(execution_id)
     return execution_id
-
-
-def text(page: TestResponse) -> str:
-    return re.sub(r"\s+", " ", page.get_data(as_text=True))
 
 
 def send(asha: Person, run: str, /, query: str = "", **typed: object) -> TestResponse:
@@ -123,23 +113,21 @@ def test_numbers_are_read_as_they_are_written(
     ],
 )
 def test_what_is_no_number_is_asked_again(asha: Person, run: str, typed: str, said: str) -> None:
-    page = send(asha, run, metric_type="revenue", value=typed)
-    assert page.status_code == 400
-    assert f"</span>{said}</p>" in text(page)
-    assert f'value="{typed}"' in text(page)
+    page = text(send(asha, run, metric_type="revenue", value=typed), 400)
+    assert f"</span>{said}</p>" in page
+    assert f'value="{typed}"' in page
     assert logged(asha) == []
 
 
 def test_a_unit_is_made_of_letters(asha: Person, run: str) -> None:
-    page = text(send(asha, run, metric_type="custom", value="2", unit="12"))
+    page = text(send(asha, run, metric_type="custom", value="2", unit="12"), 400)
     assert "Enter a unit of at most 16 letters" in page
     assert logged(asha) == []
 
 
 def test_what_is_wrong_is_said_on_top_and_beside_it(asha: Person, run: str) -> None:
     page = send(asha, run, metric_type="revenue", value="a lot", proof_url="http://x", note="kept")
-    body = text(page)
-    assert page.status_code == 400
+    body = text(page, 400)
     assert re.search(r'<div class="errors" role="alert" tabindex="-1" autofocus>', body)
     for field in ("value", "proof_url"):
         assert f'href="#{field}"' in body
@@ -156,15 +144,12 @@ def test_what_is_wrong_is_said_on_top_and_beside_it(asha: Person, run: str) -> N
 def test_the_same_form_twice_at_once_is_one_result(asha: Person, run: str) -> None:
     page = asha.client.get(f"/outcome/{run}")
     data = forms.find(page, page.request.path).filled(metric_type="revenue", value="4800")
-    gate = threading.Barrier(4)
+    tabs = [people.signed_in(asha.app, asha.user_id) for _ in range(4)]
 
-    def press(_finger: int) -> str:
-        client = people.signed_in(asha.app, asha.user_id)
-        gate.wait(10)
-        return client.post(f"/outcome/{run}", data=data).headers["Location"]
+    def press(tab: int) -> str:
+        return tabs[tab].post(f"/outcome/{run}", data=data).headers["Location"]
 
-    with ThreadPoolExecutor(4) as pool:
-        assert len(set(pool.map(press, range(4)))) == 1
+    assert len(set(at_once(4, press))) == 1
     assert len(logged(asha)) == 1
 
 
@@ -198,9 +183,7 @@ def test_a_result_takes_the_place_of_nothing_yet(asha: Person, run: str) -> None
     send(asha, run, metric_type="customers", value="2")
     assert [(one.metric_type, one.value) for one in logged(asha)] == [("customers", 2.0)]
     database = people.platform(asha.app).database
-    kept = database.read(people.read_model)
-    database.write(performance.rebuild)
-    assert database.read(people.read_model) == kept
+    assert database.read(people.read_model) == people.rebuilt(database)
 
 
 def test_a_correction_begins_with_what_was_logged(asha: Person, run: str) -> None:
@@ -221,16 +204,13 @@ def test_two_corrections_at_once_leave_one(asha: Person, run: str) -> None:
     send(asha, run, metric_type="revenue", value="1")
     (wrong,) = logged(asha)
     pages = [asha.client.get(f"/outcome/{run}?corrects={wrong.id}") for _ in range(3)]
-    gate = threading.Barrier(3)
+    tabs = [people.signed_in(asha.app, asha.user_id) for _ in pages]
 
-    def press(number: int) -> int:
-        form = forms.find(pages[number], f"/outcome/{run}")
-        client = people.signed_in(asha.app, asha.user_id)
-        gate.wait(10)
-        return client.post(form.action, data=form.filled(value=f"{number + 10}")).status_code
+    def press(tab: int) -> int:
+        form = forms.find(pages[tab], f"/outcome/{run}")
+        return tabs[tab].post(form.action, data=form.filled(value=f"{tab + 10}")).status_code
 
-    with ThreadPoolExecutor(3) as pool:
-        assert sorted(pool.map(press, range(3))) == [303, 409, 409]
+    assert sorted(at_once(3, press)) == [303, 409, 409]
     assert len(logged(asha)) == 1
 
 
@@ -266,12 +246,10 @@ def test_a_good_picture_survives_a_bad_number(asha: Person, run: str) -> None:
 
 def test_a_file_that_is_none_is_refused_at_its_field(asha: Person, run: str) -> None:
     for content in (b"", b"GIF89a", b"<svg onload=alert(1)>"):
-        page = send(
-            asha, run, metric_type="revenue", value="1", file=(io.BytesIO(content), "proof.png")
-        )
-        assert page.status_code == 400
-        assert 'id="file-error"' in text(page)
-        assert 'href="#file"' in text(page)
+        file = (io.BytesIO(content), "proof.png")
+        page = text(send(asha, run, metric_type="revenue", value="1", file=file), 400)
+        assert 'id="file-error"' in page
+        assert 'href="#file"' in page
     assert logged(asha) == []
 
 

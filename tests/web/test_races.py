@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 
 from flask import Flask
 from sqlalchemy import Column, Integer, MetaData, Table, func, select
@@ -14,25 +12,12 @@ from werkzeug.test import TestResponse
 
 from tests import people
 from tests.people import Person
+from tests.races import at_once
 from whatworks import db, models
 from whatworks.evidence import performance
 from whatworks.execution import executions
 from whatworks.execution.lifecycle import Event
 from whatworks.people import operators
-
-R = TypeVar("R")
-
-
-def at_once(n: int, job: Callable[[int], R]) -> list[R]:
-    """What n threads get that start a job together."""
-    barrier = threading.Barrier(n)
-
-    def wait(number: int) -> R:
-        barrier.wait(10)
-        return job(number)
-
-    with ThreadPoolExecutor(n) as pool:
-        return list(pool.map(wait, range(n)))
 
 
 def count(app: Flask, table: type[models.Base]) -> int:
@@ -224,9 +209,7 @@ def test_two_browsers_begin_one_run(app: Flask, person: Callable[..., Person]) -
 def agree(app: Flask) -> None:
     """What was folded change by change equals what history adds up to."""
     database = people.platform(app).database
-    folded = database.read(people.read_model)
-    database.write(performance.rebuild)
-    assert database.read(people.read_model) == folded
+    assert database.read(people.read_model) == people.rebuilt(database)
 
 
 def test_first_outcomes_at_once_count_as_one_report(

@@ -11,20 +11,13 @@ import pytest
 import time_machine
 from click.testing import CliRunner
 
-from tests import people
+from tests import outbox, people
 from tests.conftest import Figure
 from tests.tills import Till
 from whatworks import checkout, clock, errors, reconcile
 from whatworks.cli import main
 from whatworks.gateways import line
 from whatworks.store import duties, entitlements, inbox, ledger, orders, settlement
-
-
-def mails(till: Till) -> list[str]:
-    """Texts of all mails sent so far."""
-    platform = people.platform(till.app)
-    platform.mailer.close()
-    return [path.read_text() for path in sorted((platform.settings.data_dir / "outbox").glob("*"))]
 
 
 def test_all_webhooks_lost_and_every_paid_order_is_entitled(till: Till, figure: Figure) -> None:
@@ -173,7 +166,7 @@ def test_the_seller_is_told_once_when_money_waits_for_a_minute(till: Till) -> No
     with time_machine.travel(datetime.now(UTC) + timedelta(seconds=90)):
         for _ in range(3):
             reconcile.tick(till.shop)
-    sent = mails(till)
+    sent = outbox.texts(till.app)
     alerts = [text for text in sent if f"To: {boss.email}" in text]
     assert len(alerts) == 1
     assert made["order_id"] in alerts[0]
@@ -189,7 +182,7 @@ def test_each_buyer_gets_one_receipt(till: Till) -> None:
         till.come_back(next(iter(till.razorpay.payments.values())))
         checkout.check(till.shop, made["order_id"])
         reconcile.run(till.shop)
-    assert sum("To: once@example.com" in text for text in mails(till)) == 1
+    assert sum("To: once@example.com" in text for text in outbox.texts(till.app)) == 1
 
 
 def test_letters_that_missed_each_other_are_brought_together(till: Till) -> None:

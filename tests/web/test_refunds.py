@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import re
-import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
 
-from tests import people
+from tests import outbox, people
+from tests.races import at_once
 from tests.stubs.provider import BROKEN, Failed
 from tests.tills import Till
 from whatworks import checkout, clock, errors, reconcile, refunds
@@ -115,8 +115,7 @@ def test_a_refund_that_does_not_arrive_is_told_to_the_seller_and_made_again(till
     assert [till.find(one).held for one in paid] == [None] * 2
     assert (len(till.razorpay.refunds), len(till.stripe.refunds)) == (2, 2)
     assert len(refund_mails(till)) == 2  # they know that it is on its way
-    outbox = people.platform(till.app).settings.data_dir / "outbox"
-    alerts = [text for path in outbox.glob("*") if "is here again" in (text := path.read_text())]
+    alerts = outbox.about(till.app, "is here again")
     assert len(alerts) == 2
     assert all(f"To: {boss.email}" in text for text in alerts)
 
@@ -151,14 +150,6 @@ def refused(till: Till, order_id: str) -> str:
     return failure.value.code
 
 
-def alerts(till: Till, about: str) -> list[str]:
-    """What the seller was told."""
-    platform = people.platform(till.app)
-    platform.mailer.close()
-    sent = (path.read_text() for path in (platform.settings.data_dir / "outbox").glob("*"))
-    return [text for text in sent if about in " ".join(text.split())]
-
-
 def test_a_refund_that_ends_in_a_500_is_asked_for_until_it_is_known_to_be_done(till: Till) -> None:
     """Both gateways repeat a 500 to the same key for a day."""
     people.operator(till.app)
@@ -175,7 +166,7 @@ def test_a_refund_that_ends_in_a_500_is_asked_for_until_it_is_known_to_be_done(t
     for order_id in paid:
         assert till.find(order_id).held == "refund_unheard"
         assert till.gives(order_id) == [("pro", "pro")]  # its money is here, as far as we know
-    assert len(alerts(till, "has not answered to a refund")) == 2
+    assert len(outbox.about(till.app, "has not answered to a refund")) == 2
     with minutes(25 * 60):
         till.razorpay.forget_keys()
         till.stripe.forget_keys()
@@ -228,7 +219,7 @@ def test_a_refund_that_is_refused_later_is_told_to_the_seller(till: Till) -> Non
     for order_id in paid:
         order = till.find(order_id)
         assert (order.status, order.held) == ("fulfilled", None)
-        (told,) = alerts(till, f"The refund of order {order_id} was refused")
+        (told,) = outbox.about(till.app, f"The refund of order {order_id} was refused")
         assert f"To: {boss.email}" in told
     switch(till, "")
     assert [refunds.send_back(till.shop, one, "boss").status for one in paid] == ["refunded"] * 2
@@ -342,10 +333,7 @@ def test_a_dispute_that_is_won_weeks_later_and_unheard_opens_the_order_again(til
 
 def refund_mails(till: Till) -> list[str]:
     """What buyers were told of money that goes back."""
-    platform = people.platform(till.app)
-    platform.mailer.close()
-    sent = (path.read_text() for path in (platform.settings.data_dir / "outbox").glob("*"))
-    return [" ".join(text.split()) for text in sent if "your money is on its way back" in text]
+    return outbox.about(till.app, "your money is on its way back")
 
 
 def test_a_refund_from_the_dashboard_is_mailed_once(till: Till) -> None:
@@ -393,17 +381,7 @@ def test_parts_that_go_back_are_told_as_what_they_are(till: Till) -> None:
 
 def test_those_who_refund_at_once_send_one_mail(till: Till) -> None:
     (order_id, _), _ = of_each(till).items()
-    barrier = threading.Barrier(4)
-
-    def refund() -> None:
-        barrier.wait()
-        refunds.send_back(till.shop, order_id, "boss")
-
-    threads = [threading.Thread(target=refund) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(4, lambda _: refunds.send_back(till.shop, order_id, "boss"))
     assert till.find(order_id).status == "refunded"
     assert len(refund_mails(till)) == 1
 
@@ -412,10 +390,10 @@ def test_whoever_tells_and_asks_at_once_the_money_goes_back_once(till: Till) -> 
     """Operators, the round of a minute, letters in threes, buyers who ask; answers are lost."""
     paid = of_each(till)
     people.operator(till.app)
-    barrier = threading.Barrier(10)
+    tasks = [(order_id, number) for order_id in paid for number in range(5)]
 
-    def tell(order_id: str, number: int) -> None:
-        barrier.wait()
+    def tell(task: int) -> None:
+        order_id, number = tasks[task]
         with contextlib.suppress(errors.Unavailable):
             if number == 0:
                 switch(till, "broken")
@@ -428,12 +406,7 @@ def test_whoever_tells_and_asks_at_once_the_money_goes_back_once(till: Till) -> 
                 checkout.check(till.shop, order_id)
 
     till.razorpay.switches.duplicate = till.stripe.switches.duplicate = 3
-    tasks = [(order_id, number) for order_id in paid for number in range(5)]
-    threads = [threading.Thread(target=tell, args=task) for task in tasks]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(len(tasks), tell)
     switch(till, "")
     till.deliver()
     with minutes(2):

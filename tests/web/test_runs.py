@@ -8,7 +8,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 
-import icalendar
 import pytest
 import time_machine
 from flask import Flask
@@ -17,20 +16,15 @@ from werkzeug.test import TestResponse
 
 from tests import people
 from tests.people import Person
+from tests.races import at_once
 from tests.web import forms
-from tests.web.test_pages import begun, joined, path, progress, step, text
-from tests.web.test_races import at_once, statuses
+from tests.web.pages import path, text
+from tests.web.test_races import statuses
+from tests.web.walks import begun, joined, progress, step
 from whatworks import catalogue, clock
-from whatworks.evidence import performance
 from whatworks.guides import parser
 
 HOUR: Final = 3600
-
-
-@pytest.fixture
-def asha(person: Callable[..., Person]) -> Person:
-    """Somebody in India."""
-    return person()
 
 
 def happen(person: Person, execution_id: str, **event: object) -> dict[str, Any]:
@@ -219,9 +213,7 @@ def test_verdicts_of_two_tabs_at_once_finish_once(asha: Person) -> None:
     kinds = [event["kind"] for event in found["events"]]
     assert (kinds.count("completed"), kinds.count("logged")) == (1, 5)
     database = people.platform(asha.app).database
-    kept = database.read(people.read_model)
-    database.write(performance.rebuild)
-    assert database.read(people.read_model) == kept
+    assert database.read(people.read_model) == people.rebuilt(database)
 
 
 def test_the_timer_of_two_runs_at_once_is_one(asha: Person) -> None:
@@ -377,65 +369,3 @@ def test_the_page_stands_where_the_person_is(asha: Person) -> None:
     assert f'data-user="{asha.user_id}"' in body
     for number in range(1, 6):
         assert f'id="note-{number}"' in body  # all of them are there, for when no connection is
-
-
-# ---- time zones ---------------------------------------------------------------------------------
-
-
-def test_the_zone_is_the_devices_the_choice_or_the_countrys(client: FlaskClient) -> None:
-    client.set_cookie("whatworks_zone", "America%2FLima")
-    joined(client)
-    assert forms.find(client.get("/profile"), "/profile").fields["time_zone"] == "America/Lima"
-    form = forms.find(client.get("/profile"), "/profile")
-    forms.send(client, form, form.filled(time_zone="Asia/Tokyo"))
-    begun(client)  # a choice stays a choice
-    form = forms.find(client.get("/profile"), "/profile")
-    assert form.fields["time_zone"] == "Asia/Tokyo"
-    page = forms.send(client, form, form.filled(time_zone=""))
-    assert "Asia/Kolkata" in text(page)
-    begun(client, "whatsapp_bot")
-    assert forms.find(client.get("/profile"), "/profile").fields["time_zone"] == "America/Lima"
-
-
-@pytest.mark.parametrize("told", ["Mars%2FOlympus", "%00", "x" * 3000, "..%2F..%2Fetc%2Fpasswd"])
-def test_what_is_no_zone_is_not_believed(client: FlaskClient, told: str) -> None:
-    client.set_cookie("whatworks_zone", told)
-    joined(client)
-    assert forms.find(client.get("/profile"), "/profile").fields["time_zone"] == ""
-
-
-@pytest.mark.parametrize(
-    ("zone", "country"),
-    [("America%2FLima", "PE"), ("Asia%2FCalcutta", "IN"), ("UTC", "IN"), ("nonsense", "IN")],
-)
-def test_sign_up_suggests_the_country_of_the_device(
-    client: FlaskClient, zone: str, country: str
-) -> None:
-    """By its time zone; where that is of no country, the one that most are from."""
-    client.set_cookie("whatworks_zone", zone)
-    assert forms.find(client.get("/signup"), "/signup").fields["country"] == country
-
-
-def test_the_profile_door_takes_a_zone(asha: Person) -> None:
-    place = f"/api/profile/{asha.user_id}"
-    assert asha.client.get(place).get_json()["time_zone"] == "Asia/Kolkata"
-    changed = asha.client.patch(place, json={"time_zone": "Europe/Berlin"})
-    assert changed.get_json()["time_zone"] == "Europe/Berlin"
-    refused = asha.client.patch(place, json={"time_zone": "Berlin"})
-    assert refused.get_json()["fields"] == {"time_zone": "give a time zone such as Asia/Kolkata"}
-    created = {"email": "tokyo@example.com", **people.NEW, "time_zone": "Asia/Tokyo"}
-    made = people.made(asha.app.test_client().post("/api/profile", json=created))
-    assert made["success"] is True
-
-
-def test_the_calendar_file_is_the_persons_own(asha: Person) -> None:
-    asha.client.patch(f"/api/profile/{asha.user_id}", json={"time_zone": "Europe/Berlin"})
-    answer = asha.client.get("/routine.ics?at=07:15")
-    assert answer.mimetype == "text/calendar"
-    assert "attachment" in answer.headers["Content-Disposition"]
-    (event,) = icalendar.Calendar.from_ical(answer.get_data(as_text=True)).walk("VEVENT")
-    start = event.decoded("DTSTART")
-    assert (start.hour, start.minute) == (7, 15)
-    assert str(start.tzinfo) == "Europe/Berlin"
-    for wrong in ("24:00", "7", "x", "12:60", "١٢:٠٠"):
-        assert asha.client.get("/routine.ics", query_string={"at": wrong}).status_code == 400

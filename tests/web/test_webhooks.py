@@ -1,228 +1,27 @@
-"""Letters of gateways: who signed them, and one effect however often and in whatever order."""
+"""Letters of gateways: one effect however often they come, in whatever order, whatever crashes."""
 
 from __future__ import annotations
 
 import itertools
-import json
 import random
-import subprocess
-import sys
-import threading
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import stripe
 import time_machine
 from sqlalchemy import insert
-from werkzeug.serving import make_server
 
-from tests import people, tills
+from tests import people
 from tests.conftest import Figure
+from tests.races import at_once
 from tests.stubs.razorpay import WEBHOOK_SECRET, hmac_sha256
-from tests.stubs.stripe import WEBHOOK_SECRET as STRIPE_SECRET
-from tests.stubs.stripe import sign
 from tests.tills import Till
-from whatworks import checkout, clock, db, notices, reconcile, refunds
-from whatworks.app import close
-from whatworks.gateways import signatures
+from tests.web.letters import Parcel, effects, paid_letter, parcels
+from whatworks import checkout, clock, db, notices, reconcile
 from whatworks.models import Webhook
 from whatworks.store import inbox, settlement
 
-Parcel = tuple[str, bytes, dict[str, str]]
 REPEATS: Final = 10
-
-
-def parcels(till: Till) -> list[Parcel]:
-    """Everything on its way from both gateways."""
-    found = [("razorpay", *parcel) for parcel in till.razorpay.parcels()]
-    found += [("stripe", *parcel) for parcel in till.stripe.parcels()]
-    till.razorpay.letters.clear()
-    till.stripe.letters.clear()
-    return found
-
-
-def effects(till: Till) -> dict[str, list[str]]:
-    """All rows that letters make, but for the inbox."""
-    tables = ("orders", "order_events", "subscriptions", "subscription_events", "grants")
-    rows = people.everything(till.database)
-    return {table: rows[table] for table in tables}
-
-
-# ---- who signed it --------------------------------------------------------------------------
-
-
-def paid_letter(till: Till) -> tuple[str, bytes, dict[str, str]]:
-    made = till.order()
-    till.razorpay.pay(made["id"])
-    body, headers = next(
-        parcel for parcel in till.razorpay.parcels() if b'"payment.captured"' in parcel[0]
-    )
-    till.razorpay.letters.clear()
-    return made["id"], body, headers
-
-
-def wrong_razorpay_signatures(body: bytes) -> Iterator[tuple[str, bytes, str | None]]:
-    right = hmac_sha256(WEBHOOK_SECRET, body)
-    yield "missing", body, None
-    yield "empty", body, ""
-    yield "not ASCII", body, "é" * 64
-    yield "wrong secret", body, hmac_sha256("another", body)
-    yield "cut short", body, right[:-1]
-    yield "in capitals", body, right.upper()
-    again = json.dumps(json.loads(body), separators=(",", ":")).encode()
-    yield "re-serialised JSON", again, right
-    yield "another amount", body.replace(b"49900", b"19900"), right
-    yield "not UTF-8", b"\xff" + body, right
-    for what, seconds in (("stale", -4 * 86_400), ("future", 3_600)):
-        moved = {**json.loads(body), "created_at": int(time.time()) + seconds}
-        sent = json.dumps(moved).encode()
-        yield what, sent, hmac_sha256(WEBHOOK_SECRET, sent)
-    for what, sent in (("no JSON", b"{"), ("a list", b"[]"), ("deep", b"[" * 100_000)):
-        yield what, sent, hmac_sha256(WEBHOOK_SECRET, sent)
-
-
-def test_only_razorpay_is_believed(till: Till, figure: Figure) -> None:
-    order_id, body, headers = paid_letter(till)
-    before, refused = effects(till), 0
-    for what, sent, signature in wrong_razorpay_signatures(body):
-        given = {**headers, "X-Razorpay-Signature": signature or ""}
-        if signature is None:
-            del given["X-Razorpay-Signature"]
-        assert till.receive("razorpay", sent, given) == 400, what
-        refused += 1
-    assert effects(till) == before
-    assert people.everything(till.database)["webhooks"] == []
-    assert till.receive("razorpay", body, headers) == 200  # the control: the right one works
-    assert till.find(order_id).status == "fulfilled"
-    figure(f"{refused} wrong signatures: {refused} times 400, 0 effects")
-
-
-def wrong_stripe_signatures(body: bytes, now: int) -> Iterator[tuple[str, bytes, str | None]]:
-    right = sign(body, STRIPE_SECRET, now)
-    yield "missing", body, None
-    yield "empty", body, ""
-    yield "not ASCII", body, f"t={now},v1=é"
-    yield "no time", body, right.partition(",")[2]
-    yield "two times", body, f"t={now},{right}"
-    yield "no number", body, right.replace(str(now), "now")
-    yield "endless number", body, right.replace(str(now), "9" * 400)
-    yield "another number", body, right.replace(str(now), str(now - 1))
-    yield "no signature", body, f"t={now}"
-    yield "an old scheme", body, right.replace("v1", "v0")
-    yield "wrong secret", body, sign(body, "another", now)
-    yield "stale", body, sign(body, STRIPE_SECRET, now - 302)
-    yield "future", body, sign(body, STRIPE_SECRET, now + 302)
-    yield "re-serialised JSON", json.dumps(json.loads(body), indent=1).encode(), right
-    yield "another amount", body.replace(b"49900", b"19900"), right
-    for what, sent in (("no JSON", b"{"), ("no event", b"{}"), ("not UTF-8", b"\xff")):
-        yield what, sent, sign(sent, STRIPE_SECRET, now)
-
-
-def test_only_stripe_is_believed(till: Till, figure: Figure) -> None:
-    made = till.checkout()
-    till.stripe.pay(made["session_id"])
-    ((body, headers),) = till.stripe.parcels()
-    before, refused = effects(till), 0
-    for what, sent, signature in wrong_stripe_signatures(body, int(time.time())):
-        given = {**headers, "Stripe-Signature": signature or ""}
-        if signature is None:
-            del given["Stripe-Signature"]
-        assert till.receive("stripe", sent, given) == 400, what
-        refused += 1
-    assert effects(till) == before
-    assert till.receive("stripe", body, headers) == 200
-    assert till.find(made["order_id"]).status == "fulfilled"
-    figure(f"{refused} wrong signatures: {refused} times 400, 0 effects")
-
-
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_the_secret_before_is_taken_until_its_last_day(database_url: str, tmp_path: Path) -> None:
-    last = (datetime.now(UTC) + timedelta(days=2)).date().isoformat()
-    new = {"razorpay_webhook_secret": "new", "stripe_webhook_secret": "new"}
-    old = {
-        "razorpay_webhook_secret_previous": WEBHOOK_SECRET,
-        "stripe_webhook_secret_previous": STRIPE_SECRET,
-        "previous_webhook_secrets_until": last,
-    }
-    with tills.opened(database_url, tmp_path) as till:
-        app = people.build(database_url, tmp_path, **{**till.shop.settings.__dict__, **new, **old})
-        moved = Till(app, till.razorpay, till.stripe)
-        for days, status in ((0, 200), (2, 200), (3, 400)):
-            with time_machine.travel(datetime.now(UTC) + timedelta(days=days)):
-                made = moved.order()
-                till.razorpay.pay(made["id"])
-                till.stripe.pay(moved.checkout()["session_id"])
-                assert set(moved.deliver()) == {status}, days
-        till.razorpay.secret = till.stripe.secret = "new"
-        till.razorpay.pay(moved.order()["id"])
-        assert set(moved.deliver()) == {200}
-        close(app)
-
-
-def test_signatures_are_those_of_the_providers_own_code() -> None:
-    body, now = '{"amount": 1, "ü": "é"}', int(time.time())
-    header = stripe.WebhookSignature.generate_signature_header(body, "whsec", now)
-    assert signatures.is_right_and_fresh(body.encode(), header, ("old", "whsec"), now)
-    assert not signatures.is_right_and_fresh(body.encode(), header, ("old",), now)
-    documented = hmac_sha256("secret", body.encode())
-    assert signatures.of(body.encode(), "secret") == documented
-
-
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_an_independent_implementation_signs_as_we_check(till: Till, figure: Figure) -> None:
-    server = make_server("127.0.0.1", 0, till.app, threaded=True)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    with make_server("127.0.0.1", 0, till.app) as probe:
-        port = probe.server_port
-    other = subprocess.Popen(
-        [sys.executable, "-m", "localstripe", "--port", str(port), "--from-scratch"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        address = f"http://127.0.0.1:{port}"
-        ours = f"http://127.0.0.1:{server.server_port}/webhook/stripe"
-        hook = f"url={ours}&secret={STRIPE_SECRET}".encode()
-        call(f"{address}/_config/webhooks/one", hook)
-        for _ in range(3):
-            call(f"{address}/v1/customers", b"email=a@example.com", token="sk_test_12345")
-        found = wait_for_letters(till, 3)
-    finally:
-        other.terminate()
-        other.wait(10)
-        server.shutdown()
-    assert {letter.event for letter in found} >= {"customer.created"}
-    figure(f"{len(found)} letters of an independent implementation verified")
-
-
-def call(address: str, data: bytes, token: str = "") -> None:
-    """POST, again and again until somebody is there."""
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    for _ in range(200):
-        try:
-            urllib.request.urlopen(urllib.request.Request(address, data, headers)).close()
-        except urllib.error.HTTPError:
-            raise
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise TimeoutError(address)
-
-
-def wait_for_letters(till: Till, least: int) -> list[inbox.Letter]:
-    for _ in range(200):
-        found = till.database.read(inbox.list_)
-        if len(found) >= least:
-            return found
-        time.sleep(0.1)
-    raise TimeoutError("no letters")
 
 
 # ---- once -----------------------------------------------------------------------------------
@@ -292,19 +91,8 @@ def deliver_at_once(till: Till, sent: list[Parcel]) -> list[int]:
     """Every letter ten times, shuffled, by ten threads that begin together."""
     chance = random.Random(7)
     piles = [chance.sample(sent, len(sent)) for _ in range(REPEATS)]
-    barrier = threading.Barrier(REPEATS)
-    got: list[int] = []
-
-    def post(pile: list[Parcel]) -> None:
-        barrier.wait()
-        got.extend(till.receive(*parcel) for parcel in pile)
-
-    threads = [threading.Thread(target=post, args=(pile,)) for pile in piles]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return got
+    got = at_once(REPEATS, lambda n: [till.receive(*parcel) for parcel in piles[n]])
+    return [status for some in got for status in some]
 
 
 def test_every_letter_ten_times_at_once_and_shuffled_has_one_effect(
@@ -398,90 +186,6 @@ def test_letters_nobody_asked_for_are_kept_and_do_nothing(till: Till) -> None:
     assert effects(till) == before
     found = sorted(str(letter.result) for letter in till.database.read(inbox.list_))
     assert found == [*["ignored"] * 3, *["unreadable"] * 3, "waiting"]
-
-
-# ---- what does not fit ----------------------------------------------------------------------
-
-
-def tampered(till: Till) -> Iterator[tuple[str, str]]:
-    """Payments that are not the ones asked for; each is signed as it should be."""
-    for amount, currency in ((100, None), (49_901, None), (49_900, "USD"), (None, "JPY")):
-        made = till.order()
-        till.razorpay.pay(made["id"], amount=amount, currency=currency)
-        yield made["id"], "amount" if currency is None else "currency"
-        at_stripe = till.checkout()
-        till.stripe.pay(at_stripe["session_id"], amount=amount, currency=currency)
-        yield at_stripe["order_id"], "amount" if currency is None else "currency"
-
-
-def test_money_that_does_not_fit_is_held_and_never_granted(till: Till, figure: Figure) -> None:
-    held = list(tampered(till))
-    till.deliver()
-    for order_id, reason in held:
-        order = till.find(order_id)
-        assert (order.status, order.held) == ("created", reason)
-        assert till.gives(order_id) == []
-        assert "held" in till.kinds(order_id)
-    assert till.grants() == 0
-    figure(f"{len(held)} tampered payments: {till.grants()} grants, {len(held)} held")
-
-
-def test_who_bought_what_is_never_read_from_a_letter(till: Till) -> None:
-    cheap, dear, other = till.order("pro"), till.order("premium"), till.checkout("pro")
-    payment = till.razorpay.pay(cheap["id"])
-    till.razorpay.letters.clear()
-    payment["notes"] = {"product": "premium", "user_id": "somebody", "order": dear["order_id"]}
-    payment["email"] = "thief@example.com"
-    till.razorpay.tell("payment.captured", payment=payment)
-    session = till.stripe.sessions[other["session_id"]]
-    till.stripe.pay(session["id"])
-    forged = {**session, "id": "cs_forged", "metadata": {"order": dear["order_id"]}}
-    till.stripe.letters.clear()
-    till.stripe.tell("checkout.session.completed", forged)
-    assert set(till.deliver()) == {200}
-    assert till.gives(cheap["id"]) == [("pro", "pro")]
-    assert till.find(cheap["id"]).email != "thief@example.com"
-    assert till.gives(dear["id"]) == []
-    assert till.gives(other["order_id"]) == []
-
-
-def test_a_plan_costs_what_its_name_says(till: Till) -> None:
-    made = till.checkout("pro_monthly")
-    till.stripe.pay(made["session_id"])
-    till.stripe.letters.clear()
-    (subscription,) = till.stripe.subscriptions.values()
-    price = subscription["items"]["data"][0]["price"]
-    price["lookup_key"] = price["lookup_key"].replace("pro", "scale").replace("19900", "39900")
-    till.stripe.tell("customer.subscription.created", subscription)
-    till.deliver()
-    assert till.grants() == 0
-
-
-def test_an_operator_may_take_held_money_or_send_it_back(till: Till) -> None:
-    first, second = till.order(), till.order()
-    for made in (first, second):
-        till.razorpay.pay(made["id"], amount=49_000)
-    till.deliver()
-    till.database.write(settlement.accept, first["order_id"], "boss")
-    assert till.find(first["id"]).held is None
-    assert till.gives(first["id"]) == [("pro", "pro")]
-    refunds.send_back(till.shop, second["order_id"], "boss")
-    assert (till.find(second["id"]).held, till.gives(second["id"])) == (None, [])
-
-
-def test_paid_twice_is_granted_once_and_shown(till: Till) -> None:
-    made = till.order()
-    for _ in range(2):
-        till.razorpay.pay(made["id"])
-    till.deliver()
-    order = till.find(made["id"])
-    assert (order.status, order.held) == ("fulfilled", "paid_twice")
-    assert till.grants() == 1
-    till.razorpay.give_back(next(iter(till.razorpay.payments)))
-    till.deliver()
-    order = till.find(made["id"])
-    assert (order.status, order.held) == ("fulfilled", None)
-    assert till.gives(made["id"]) == [("pro", "pro")]
 
 
 # ---- crashes and replays --------------------------------------------------------------------
