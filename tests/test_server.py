@@ -132,7 +132,7 @@ def test_connections_that_idle_keep_nobody_out(served: Served) -> None:
     with contextlib.ExitStack() as held:
         for _ in range(40):
             connection = held.enter_context(
-                contextlib.closing(http.client.HTTPConnection("127.0.0.1", served.port, timeout=5))
+                contextlib.closing(http.client.HTTPConnection("127.0.0.1", served.port, timeout=30))
             )
             connection.request("GET", "/healthz")
             assert connection.getresponse().read()

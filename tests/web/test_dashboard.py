@@ -16,6 +16,7 @@ from whatworks.results.middle_half import MiddleHalf
 from whatworks.web import trends
 from whatworks.web.views import OutcomeLine
 
+MONDAY = datetime(2026, 11, 23, 6, tzinfo=UTC)
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp()
 DAY = 86_400.0
 
@@ -143,13 +144,17 @@ def test_the_first_visit(app: Flask) -> None:
 
 
 def test_a_run_can_be_resumed_with_one_button(app: Flask) -> None:
-    asha = people.sign_up(app)
-    execution_id = asha.start()
-    resume = re.search(r'<section class="card resume".*?</section>', text(asha))
+    with time_machine.travel(MONDAY):
+        asha = people.sign_up(app)
+        execution_id = asha.start()
+        page = text(asha)
+    resume = re.search(r'<section class="card resume".*?</section>', page)
     assert resume is not None
     assert resume[0].count('class="button"') == 1
     assert f'href="/executor/{execution_id}"' in resume[0]
-    assert "1 of 4 days this week" in text(asha) or "1 day this week" in text(asha)
+    assert "1 of 4 days this week. Rest days are free." in page
+    with time_machine.travel(MONDAY + timedelta(days=6)):
+        assert "1 day this week. The next one begins on Monday." in text(asha)
 
 
 def test_results_in_ones_own_money(app: Flask) -> None:
@@ -173,7 +178,7 @@ def test_the_band_comes_with_ten_and_is_the_same_all_day(app: Flask) -> None:
     for number, person in enumerate(everybody[:9]):
         person.report(person.start(), value=1000 * (number + 1))
     asha = everybody[9]
-    now = clock.timestamp()
+    now = clock.now().replace(hour=6).timestamp()  # far from where one day becomes the next
     with time_machine.travel(now + 2 * DAY):
         assert "Fewer than 10 intermediate shop owners" in text(asha)
     with time_machine.travel(now + 2 * DAY + 1):
