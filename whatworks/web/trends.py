@@ -178,7 +178,7 @@ def per_hour(metric_type: str, value: float, unit: str, hours: float) -> str:
     if metric_type == "revenue":
         return f"{said(metric_type, each, unit)} an hour"
     if metric_type == "time_saved":
-        return f"{phrases.hours(each)} for every hour"
+        return f"{phrases.hours(value / hours)} for every hour"
     if each >= 1:
         return f"{phrases.number(each)} an hour"
     return f"one in {phrases.number(float(f'{hours / value:.2g}'))} hours"
