@@ -187,6 +187,8 @@ def test_a_mistyped_address_is_put_right(till: Till, boss: FlaskClient) -> None:
     )
     assert wrong.status_code == 404
     assert boss.post(f"/admin/orders/{order.id}", data={"action": "assign"}).status_code == 303
+    assert 'class="flash error"' in act(boss, order.id, action="assign", email="nobody")
+    assert till.find(order.id).email == RAVI
 
 
 def test_a_mistyped_address_of_a_subscription_is_put_right(till: Till, boss: FlaskClient) -> None:
@@ -215,6 +217,8 @@ def test_held_money_is_looked_at_and_accepted(till: Till, boss: FlaskClient) -> 
     form = next(f for f in forms.read(page) if f.fields.get("action") == "accept")
     assert "Ready" in text(forms.send(boss, form, form.filled()))
     assert till.gives(made["order_id"]) == [("pro", "pro")]
+    again = act(boss, made["order_id"], action="accept")
+    assert "no money here that does not fit" in again
 
 
 def test_lost_webhooks_are_caught_up(till: Till, boss: FlaskClient) -> None:

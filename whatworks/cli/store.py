@@ -51,7 +51,7 @@ def reconcile_(chosen: Chosen) -> None:
 
 @click.group("coupon", cls=frame.Commands)
 def commands() -> None:
-    """Make and list coupons."""
+    """Make, end and list coupons."""
 
 
 @commands.command("add")
@@ -70,6 +70,20 @@ def add(chosen: Chosen, code: str, percent: int, days: int | None, uses: int | N
     with chosen.database() as database:
         made = database.write(coupons.create, code, percent, expires_at=until, max_uses=uses)
     click.echo(f"{made.code}: {made.percent} % off.")
+
+
+@commands.command("end")
+@click.argument("code")
+@click.pass_obj
+def end(chosen: Chosen, code: str) -> None:
+    """Let nobody use a coupon any more; orders that took it keep their price.
+
+    \b
+    whatworks coupon end LAUNCH50
+    """
+    with chosen.database() as database:
+        ended = database.write(coupons.end, code)
+    click.echo(f"{ended.code} has ended; it was used {ended.uses} times.")
 
 
 @commands.command("list")

@@ -84,6 +84,7 @@ _LIST: Final = db.Query(
     ).order_by(Row.code)
 )
 _NEW: Final = db.Query(insert(Row))
+_END: Final = db.Query(update(Row).where(Row.code == bindparam("the_code")).values(is_active=0))
 _COUNT: Final = db.Query(
     update(Row)
     .where(
@@ -181,6 +182,15 @@ def create(
         is_active=1,
     )
     return coupon
+
+
+def end(session: db.Session, code: str) -> Coupon:
+    """Nobody can use it from now on; orders that took it keep their price. Raises NotFound."""
+    found = find(session, code)
+    if found is None:
+        raise errors.NotFound("There is no coupon of this code.", code="coupon_unknown")
+    session.run(_END, the_code=found.code)
+    return found
 
 
 def take(session: db.Session, coupon: Coupon, order_id: str) -> None:

@@ -113,8 +113,10 @@ def act(order_id: str) -> Response:
     """Refund, send the link again, or ask the gateway."""
     boss = identity.require_operator()
     order = http.read(orders.get, order_id)
-    given, _, _ = pages.read_form(Act)
+    given, typed, wrong = pages.read_form(Act)
     back = f"/admin/orders/{order.id}"
+    if given is None and typed.get("action") == "assign" and "email" in wrong:
+        return pages.go(back, wrong["email"], "error")
     if given is None:
         raise errors.Invalid("Choose what to do with the order.")
     try:
@@ -191,6 +193,8 @@ def _do(given: Act, order: Order, boss_id: str) -> str:
         order_pages.send_link(order, "operator", boss_id)
         return f"The link is on its way to {order.email}."
     if given.action == "accept":
+        if order.held not in ("amount", "currency"):
+            raise errors.Conflict("There is no money here that does not fit.")
         http.write(settlement.accept, order.id, boss_id)
         return f"Taken for the right one; the order is {checkout.settled(shop, order.id).status}."
     if given.action == "assign":
