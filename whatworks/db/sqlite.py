@@ -24,6 +24,7 @@ from sqlalchemy import Dialect, make_url
 from whatworks import errors
 from whatworks.db import limits, refusals
 from whatworks.db.changes import Change
+from whatworks.db.checkpoints import BACKSTOP, Checkpoints
 from whatworks.db.query import Session
 
 try:  # the SQLite inside older Pythons can corrupt a write-ahead log that several threads use
@@ -39,9 +40,15 @@ Aside = Callable[[], contextlib.AbstractContextManager[None]]
 SAFE: Final = (3, 51, 3)
 
 
+@functools.cache
 def version() -> tuple[int, ...]:
     """The version of the SQLite library in use."""
     return tuple(int(part) for part in driver.sqlite_version.split("."))
+
+
+def is_safe() -> bool:
+    """Whether several connections may write and checkpoint at the same moment."""
+    return version() >= SAFE
 
 
 def _ensure_exp(connection: Any) -> None:
@@ -69,7 +76,7 @@ class Connector:
             "synchronous=FULL",
             "foreign_keys=ON",
             f"cache_size={-65536 if writer else -8192}",
-            "wal_autocheckpoint=4000",
+            f"wal_autocheckpoint={BACKSTOP if is_safe() else 4000}",
             f"query_only={'OFF' if writer else 'ON'}",
         ):
             connection.execute(f"PRAGMA {pragma}")
@@ -147,6 +154,9 @@ class Writer:
         self._dialect = dialect
         self._group_size = group_size
         self._patience = patience
+        self._checkpoints = Checkpoints(
+            functools.partial(connector.connect, writer=True), driver.Error
+        )
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._start = threading.Lock()
@@ -197,6 +207,7 @@ class Writer:
         if thread is not None and thread.is_alive():
             self._jobs.put(None)
             thread.join()
+        self._checkpoints.stop()
 
     def _ensure_running(self) -> None:
         thread = self._thread
@@ -251,6 +262,8 @@ class Writer:
             self._committed(changed)
             for job in claimed:
                 job.done.release()
+            if is_safe():
+                self._checkpoints.committed(connection, len(claimed))
 
     def _look_for_others(self, connection: Any) -> None:
         """This connection's view of the file changes with the commits of others only."""
