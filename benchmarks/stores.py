@@ -20,9 +20,8 @@ from whatworks import db
 # What decides how a template looks; when one of these changes, it is made anew.
 SOURCES: Final = {
     "product": (
-        "whatworks/models.py",
-        "whatworks/performance.py",
-        "whatworks/sums.py",
+        "whatworks/models/*.py",
+        "whatworks/evidence/*.py",
         "whatworks/workflows/*.md",
         "alembic/versions/*.py",
     ),

@@ -6,8 +6,7 @@ import atexit
 import functools
 import logging
 import threading
-from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Final
 
 from flask import Flask
 
@@ -57,11 +56,11 @@ from whatworks.web import (
     webhooks,
     workflows,
 )
+from whatworks.web.framework import Application
 from whatworks.web.proxies import Proxies
 from whatworks.web.shelf import Shelf
 from whatworks.web.turnstile import Turnstile
 
-F = TypeVar("F", bound=Callable[..., Any])
 PLACES: Final = 4  # requests that run Python at once, in one process
 DOORS = (
     profiles.doors.blueprint,
@@ -105,14 +104,6 @@ DOORS = (
     library.site,
     admin_orders.site,
 )
-
-
-class Application(Flask):
-    """A Flask whose functions are all plain ones, so that it need not look at each every time."""
-
-    def ensure_sync(self, func: F) -> F:
-        """The function itself."""
-        return func
 
 
 def create_app(given: Settings | None = None) -> Flask:

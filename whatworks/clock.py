@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import time
 from collections.abc import Iterator
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -39,7 +40,8 @@ def told_at(seconds: float) -> Iterator[None]:
 
 def timestamp() -> float:
     """The current time as epoch seconds, the form in which rows keep it."""
-    return now().timestamp()
+    told = _told.get()
+    return time.time() if told is None else told
 
 
 @functools.lru_cache(4096)

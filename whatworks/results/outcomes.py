@@ -18,6 +18,7 @@ from whatworks import clock, db, errors
 from whatworks.execution import executions
 from whatworks.execution.lifecycle import Execution
 from whatworks.models import Outcome as OutcomeRow
+from whatworks.models import WorkflowExecution
 from whatworks.results import links, proofs, shares
 from whatworks.results.proofs import Proof
 
@@ -139,10 +140,11 @@ _OF_EXECUTION: Final = db.Query(
     ).order_by(_O.timestamp)
 )
 _OF_PERSON: Final = db.Listing(_COLUMNS.where(_CURRENT), _O.user_id, _O.timestamp, _O.id)
-_COUNT: Final = db.Query(
-    select(func.count()).where(
-        _O.user_id == bindparam("user_id"), _O.execution_id == bindparam("execution_id")
-    )
+_LOCK_AND_COUNT: Final = executions.locking(
+    select(func.count())
+    .where(_O.user_id == WorkflowExecution.user_id, _O.execution_id == WorkflowExecution.id)
+    .correlate(WorkflowExecution)
+    .scalar_subquery()
 )
 _INSERT: Final = db.Query(insert(_O).on_conflict_do_nothing())
 _THIS: Final = (_O.user_id == bindparam("the_user"), _O.id == bindparam("the_outcome"))
@@ -172,10 +174,9 @@ def record(
     currency or unit does not fit the metric, or there is no such proof of theirs) and Conflict
     (it has been superseded already, or the run has MOST of them).
     """
-    execution = executions.lock(session, user_id, execution_id)
+    execution, count = executions.lock_and_count(session, _LOCK_AND_COUNT, user_id, execution_id)
     proof = _proof(session, user_id, report.proof_id)
     before = _superseded(session, user_id, execution_id, report.supersedes_id)
-    count = session.value(_COUNT, user_id=user_id, execution_id=execution_id)
     if count >= MOST:
         raise errors.Conflict(
             f"This run has {MOST} results already; start it again for more.",

@@ -6,10 +6,11 @@ import contextlib
 import functools
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, Final, Literal, ParamSpec, TypeVar, get_args, get_origin
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import msgspec
 from flask import Blueprint, Response, current_app, request
@@ -127,8 +128,9 @@ def request_key(caller: str) -> idempotency.Key | None:
 
     A form's own key stands for what is in it: sent again changed, it is another request.
     """
-    given = request.headers.get("Idempotency-Key")
-    if given is None and request.mimetype in FORMS:
+    given = request.environ.get("HTTP_IDEMPOTENCY_KEY")
+    is_form = request.mimetype in FORMS
+    if given is None and is_form:
         form_key = f"{request.form.get('idempotency_key', clock.new_id())} {_form_content()!r}"
         return idempotency.key(caller, form_key, request.method, request.path, b"")
     if given is None:
@@ -138,7 +140,7 @@ def request_key(caller: str) -> idempotency.Key | None:
             f"Idempotency-Key takes 1 to {MAX_KEY} printable characters.",
             fields={"Idempotency-Key": f"1 to {MAX_KEY} printable characters"},
         )
-    content = _form_content() if request.mimetype in FORMS else request.get_data()
+    content = _form_content() if is_form else request.get_data()
     return idempotency.key(caller, given, request.method, request.path, content)
 
 
@@ -157,14 +159,28 @@ def encoder(present: Callable[[T], msgspec.Struct]) -> Callable[[T], bytes]:
     return lambda result: msgspec.json.encode(present(result))
 
 
+class Json(Response):
+    """A whole JSON body. Its headers say all there is to say, so they are sent as they stand."""
+
+    default_mimetype = "application/json"
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer; what else a header may need, and HEAD, is the framework's."""
+        if environ["REQUEST_METHOD"] == "HEAD":
+            return super().__call__(environ, start_response)
+        start_response(self.status, self.headers.to_wsgi_list())
+        body: list[bytes] = self.response  # type: ignore[assignment]  # of a body given as bytes
+        return body
+
+
 def reply(answer: msgspec.Struct | Answer, status: int = 200) -> Response:
     """A JSON response."""
     if isinstance(answer, Answer):
-        response = Response(answer.body, status, content_type="application/json")
+        response = Json(answer.body, status)
         if answer.replayed:
             response.headers["Idempotency-Replayed"] = "true"
         return response
-    return Response(msgspec.json.encode(answer), status, content_type="application/json")
+    return Json(msgspec.json.encode(answer), status)
 
 
 class Doors:
@@ -233,7 +249,8 @@ def read_body(kind: type[S], files: tuple[str, ...] = ()) -> S:
     if files and request.mimetype == "multipart/form-data":
         given = {name: value for name, value in request.form.items() if value}
         return convert(given, kind, strict=False)
-    if request.mimetype not in ("application/json", "") and not request.mimetype.endswith("+json"):
+    mimetype = request.mimetype
+    if mimetype not in ("application/json", "") and not mimetype.endswith("+json"):
         raise errors.UnsupportedMedia("Send JSON, with Content-Type: application/json.")
     data = request.get_data()
     if not data.strip():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
+from wsgiref.types import WSGIEnvironment
 
 from flask import g, request
 from werkzeug.wrappers import Response
@@ -21,13 +22,15 @@ R = TypeVar("R", bound=Response)
 COOKIE: Final = "whatworks_session"
 SECURE_COOKIE: Final = "__Host-whatworks_session"
 SEEN_EVERY: Final = 3600.0
+CREDENTIAL: Final = "whatworks.credential"  # where a request keeps it
 
 
 def credential() -> Credential | None:
     """The caller's credential. Raises BadCredential when one was sent and is wrong or expired."""
-    found: Credential | None = g.get("credential")
-    if found is None and "credential" not in g:
-        found = g.credential = _read_credential()
+    environ = request.environ
+    if CREDENTIAL not in environ:
+        environ[CREDENTIAL] = _read_credential(environ)
+    found: Credential | None = environ[CREDENTIAL]
     return found
 
 
@@ -39,7 +42,7 @@ def acting_for(user_id: str) -> str:
     caller = credential()
     if caller is None:
         raise nothing_without_credential("person")
-    if caller.user_id == user_id or _may_act(caller):
+    if caller.user_id == user_id or may_act_for(caller):
         return user_id
     raise errors.NotFound("There is no such person.")
 
@@ -49,7 +52,7 @@ def owner_of_execution(execution_id: str) -> str:
     caller = credential()
     if caller is None:
         raise nothing_without_credential("execution")
-    if _may_act(caller):
+    if may_act_for(caller):
         owner = http.read(executions.find_owner, execution_id)
         return owner or caller.user_id
     return caller.user_id
@@ -65,7 +68,12 @@ def nothing_without_credential(noun: str) -> errors.NotFound:
 def may_act_for_others() -> bool:
     """Whether the caller is an operator's API key."""
     caller = credential()
-    return caller is not None and _may_act(caller)
+    return caller is not None and may_act_for(caller)
+
+
+def may_act_for(caller: Credential) -> bool:
+    """Whether this credential is an operator's API key."""
+    return caller.kind == "key" and caller.is_operator
 
 
 def actor() -> str:
@@ -171,17 +179,18 @@ def client() -> str:
     return str(found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False))
 
 
-def _read_credential() -> Credential | None:
-    terms = kept.terms()
+def _read_credential(environ: WSGIEnvironment) -> Credential | None:
+    terms = kept.terms(environ)
     terms.caller = Caller.NOBODY
-    token = _token()
+    token = _token(environ)
     if token is None:
         return None
     watched = kept.watch_of(sessions.owner_of(token) or "", sessions.OWN_TABLES, sessions.TABLES)
     found = kept.get(("credential", token), watched.mark, lambda: http.look(sessions.find, token))
-    if found is None or found.expires_at <= clock.timestamp():
+    now = clock.timestamp()
+    if found is None or found.expires_at <= now:
         raise errors.BadCredential("This session is unknown or has ended; sign in again.")
-    if clock.timestamp() - found.last_seen_at > SEEN_EVERY:
+    if now - found.last_seen_at > SEEN_EVERY:
         http.platform().database.write_soon(sessions.touch, found.user_id, found.id)
     until = min(found.expires_at, found.last_seen_at + SEEN_EVERY)
     terms.caller = Caller.KNOWN
@@ -197,15 +206,11 @@ def _read_person() -> Profile | None:
     return None if caller is None else http.look(profiles.find, caller.user_id)
 
 
-def _token() -> str | None:
-    header = request.headers.get("Authorization")
+def _token(environ: WSGIEnvironment) -> str | None:
+    header: str | None = environ.get("HTTP_AUTHORIZATION")
     if header is not None:
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise errors.BadCredential("Send Authorization: Bearer and the access token.")
         return token.strip()
     return request.cookies.get(COOKIE if is_local() else SECURE_COOKIE) or None
-
-
-def _may_act(caller: Credential) -> bool:
-    return caller.kind == "key" and caller.is_operator

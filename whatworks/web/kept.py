@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, TypeVar
+from wsgiref.types import WSGIEnvironment
 
 import msgspec
 from flask import Response, request
@@ -55,13 +56,16 @@ def whole(watched: Watch) -> None:
     again before the framework while they stand. Never for an answer that anything else is read for.
     """
     if watched.mark is not None:
-        terms().may_be_kept = True
-        terms().checks.append(watched.still_stands)
+        found = terms(request.environ)
+        found.may_be_kept = True
+        found.checks.append(watched.still_stands)
 
 
-def terms() -> Terms:
-    """On what terms the answer to this request may be given again."""
-    found: Terms = request.environ.setdefault(TERMS, Terms())
+def terms(environ: WSGIEnvironment) -> Terms:
+    """On what terms the answer to a request may be given again."""
+    found: Terms | None = environ.get(TERMS)
+    if found is None:
+        found = environ[TERMS] = Terms()
     return found
 
 

@@ -51,10 +51,10 @@ def count() -> None:
         caller = identity.credential()
     except errors.BadCredential:
         return  # the door says so, or does not care
-    if caller is None or identity.may_act_for_others():
+    if caller is None or identity.may_act_for(caller):
         return
     tally = http.platform().calls
-    kept.terms().count = functools.partial(tally.note, caller.user_id)
+    kept.terms(environ).count = functools.partial(tally.note, caller.user_id)
     if new := tally.add(caller.user_id):
         _keep(tally, caller.user_id, new)
 

@@ -125,11 +125,12 @@ def list_for(query: OutcomesOf) -> OutcomeList:
 
 def _proof(body: NewOutcome) -> tuple[str | None, str | None]:
     """The proof of ours that is named, by its id or by its address, or a link to elsewhere."""
-    ours = links.proof_of_ours(body.proof_url or "", http.platform().settings.address)
+    if not body.proof_url:
+        return body.proof_id, None
+    ours = links.proof_of_ours(body.proof_url, http.platform().settings.address)
     if ours is not None:
         return body.proof_id or ours, None
-    problem = body.proof_url and links.problem(body.proof_url)
-    if problem:
+    if problem := links.problem(body.proof_url):
         raise errors.Invalid("Please check: proof_url.", fields={"proof_url": problem})
     return body.proof_id, body.proof_url
 
