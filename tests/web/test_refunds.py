@@ -1,4 +1,4 @@
-"""Money that goes back: once, whoever asks and whatever is heard of it, and the buyer is told."""
+"""Money that goes back: once, whoever asks and whatever is heard of it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tests import outbox, people
 from tests.races import at_once
 from tests.stubs.provider import BROKEN, Failed
 from tests.tills import Till
+from tests.web.repayments import give_back, minutes, of_each, refund_mails, switch
 from whatworks import checkout, clock, errors, reconcile, refunds
 from whatworks.store import ledger, settlement
 
@@ -30,22 +31,6 @@ def test_a_refund_is_sent_once(till: Till) -> None:
         assert till.gives(order_id) == []
     assert (len(till.razorpay.refunds), len(till.stripe.refunds)) == (1, 1)
     assert till.kinds(made["id"]).count("revoked") == 1
-
-
-def of_each(till: Till) -> dict[str, str]:
-    """A paid order at each gateway, and its payment."""
-    at_razorpay, at_stripe = till.order(), till.checkout()
-    payment = till.razorpay.pay(at_razorpay["id"])["id"]
-    intent = till.stripe.pay(at_stripe["session_id"])["payment_intent"]
-    till.deliver()
-    return {at_razorpay["order_id"]: payment, at_stripe["order_id"]: intent}
-
-
-def give_back(till: Till, paid: dict[str, str], amount: int | None = None) -> None:
-    """Refunds in both dashboards, of all or of so much."""
-    at_razorpay, at_stripe = paid.values()
-    till.razorpay.give_back(at_razorpay, amount)
-    till.stripe.give_back(at_stripe, amount)
 
 
 def keys(till: Till) -> set[str]:
@@ -131,16 +116,6 @@ def test_the_desk_sends_back_what_the_dashboard_left(till: Till, before: int | N
         assert till.gives(order_id) == []
     given = [sum(r["amount"] for r in found.refunds) for found in (till.razorpay, till.stripe)]
     assert given == [49_900, 49_900]
-
-
-def switch(till: Till, way: str) -> None:
-    """What both gateways do with refunds from now on."""
-    till.razorpay.switches.no_refunds = till.stripe.switches.no_refunds = way
-
-
-def minutes(number: float) -> time_machine.travel:
-    """So much later."""
-    return time_machine.travel(datetime.now(UTC) + timedelta(minutes=number))
 
 
 def refused(till: Till, order_id: str) -> str:
@@ -328,62 +303,7 @@ def test_a_dispute_that_is_won_weeks_later_and_unheard_opens_the_order_again(til
     assert (till.find(order_id).status, len(till.gives(order_id))) == ("fulfilled", 1)
 
 
-# ---- what buyers are told of it -------------------------------------------------------------
-
-
-def refund_mails(till: Till) -> list[str]:
-    """What buyers were told of money that goes back."""
-    return outbox.about(till.app, "your money is on its way back")
-
-
-def test_a_refund_from_the_dashboard_is_mailed_once(till: Till) -> None:
-    paid = of_each(till)
-    give_back(till, paid)
-    till.razorpay.switches.duplicate = till.stripe.switches.duplicate = 3
-    assert set(till.deliver()) == {200}
-    reconcile.run(till.shop)
-    for order_id in paid:
-        refunds.send_back(till.shop, order_id, "boss")
-    told = refund_mails(till)
-    assert len(told) == 2
-    assert all("What it had opened is closed again" in text for text in told)
-
-
-def test_a_refund_from_the_desk_is_mailed_once(till: Till) -> None:
-    paid = of_each(till)
-    for order_id in paid:
-        refunds.send_back(till.shop, order_id, "boss")
-    till.deliver()
-    reconcile.run(till.shop)
-    assert len(refund_mails(till)) == 2
-
-
-def test_of_a_refund_whose_letter_was_lost_the_buyer_hears_all_the_same(till: Till) -> None:
-    paid = of_each(till)
-    give_back(till, paid)
-    till.razorpay.letters.clear()
-    till.stripe.letters.clear()
-    reconcile.run(till.shop)
-    assert len(refund_mails(till)) == 2
-
-
-def test_parts_that_go_back_are_told_as_what_they_are(till: Till) -> None:
-    (order_id, payment), _ = of_each(till).items()
-    for part in (100, 200):
-        till.razorpay.give_back(payment, part)
-    till.razorpay.letters.reverse()  # the sum of both comes first, the first part late
-    till.deliver()
-    (told,) = refund_mails(till)
-    assert "₹3 of what you paid for Pro pack is on its way back" in told
-    assert "stays paid and open" in told
-    assert till.find(order_id).status == "fulfilled"
-
-
-def test_those_who_refund_at_once_send_one_mail(till: Till) -> None:
-    (order_id, _), _ = of_each(till).items()
-    at_once(4, lambda _: refunds.send_back(till.shop, order_id, "boss"))
-    assert till.find(order_id).status == "refunded"
-    assert len(refund_mails(till)) == 1
+# ---- who pays and asks twice ----------------------------------------------------------------
 
 
 def test_whoever_tells_and_asks_at_once_the_money_goes_back_once(till: Till) -> None:
