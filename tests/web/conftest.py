@@ -15,6 +15,7 @@ from tests.people import Person
 from tests.web import exhibits
 from whatworks.app import close
 from whatworks.settings import Settings
+from whatworks.web import guards
 
 # Decided before a database is asked, or what is shown of a text whatever keeps it.
 on_sqlite = pytest.mark.parametrize("shared_app", ["sqlite"], indirect=True)
@@ -81,6 +82,23 @@ def person(app: Flask) -> Callable[..., Person]:
 def asha(person: Callable[..., Person]) -> Person:
     """Somebody in India."""
     return person()
+
+
+@pytest.fixture
+def limited(app: Flask, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
+    """Builds applications with limits on; the limiter is one per process, so it is put back."""
+    built: list[Flask] = []
+
+    def build(**settings: object) -> Flask:
+        url = people.platform(app).database.url
+        built.append(people.build(url, tmp_path, rate_limits=True, **settings))
+        return built[-1]
+
+    yield build
+    for one in built:
+        close(one)
+    guards.limiter.reset()
+    guards.limiter.enabled = False
 
 
 @pytest.fixture

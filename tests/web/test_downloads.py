@@ -375,13 +375,9 @@ def test_a_file_that_is_gone_is_said_so(large: Callable[..., Flask], tmp_path: P
 # ---- limits ---------------------------------------------------------------------------------
 
 
-def test_thirty_downloads_a_minute(database_url: str, tmp_path: Path) -> None:
-    app = people.build(database_url, tmp_path, rate_limits=True)
-    client = app.test_client()
-    try:
-        with time_machine.travel(clock.timestamp(), tick=False):
-            found = Counter(client.get("/download/starter").status_code for _ in range(40))
-            assert found == {200: 30, 429: 10}
-            assert int(client.get("/download/starter").headers["Retry-After"]) > 0
-    finally:
-        close(app)
+def test_thirty_downloads_a_minute(limited: Callable[..., Flask]) -> None:
+    client = limited().test_client()
+    with time_machine.travel(clock.timestamp(), tick=False):
+        found = Counter(client.get("/download/starter").status_code for _ in range(40))
+        assert found == {200: 30, 429: 10}
+        assert int(client.get("/download/starter").headers["Retry-After"]) > 0

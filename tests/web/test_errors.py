@@ -6,7 +6,6 @@ import itertools
 import json
 import logging
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +15,8 @@ from werkzeug.test import TestResponse
 
 from tests import people
 from tests.people import Person
+from tests.web.conftest import on_sqlite
 from whatworks import clock, db, errors
-from whatworks.app import close
 from whatworks.web import http
 
 SECRETS = ("sesame", "asha@example.com", "4800")
@@ -169,16 +168,14 @@ def _paid_workflow(app: Flask) -> str:
         return str(connection.exec_driver_sql(query).scalar())
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_too_many_requests_say_when_to_come_back(database_url: str, tmp_path: Path) -> None:
-    app = people.build(database_url, tmp_path, rate_limits=True)
-    client = app.test_client()
+@on_sqlite
+def test_too_many_requests_say_when_to_come_back(limited: Callable[..., Flask]) -> None:
+    client = limited().test_client()
     answers = [client.post("/api/profile", json={}) for _ in range(3)]
     answers += [client.post("/api/profile", json=new()) for _ in range(70)]
     last = answers[-1]
     assert failed(last, 429)["code"] == "rate_limited"
     assert 1 <= int(last.headers["Retry-After"]) <= 86_400
-    close(app)
 
 
 def busy(*_args: object, **_kwargs: object) -> None:

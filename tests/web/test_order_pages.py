@@ -7,7 +7,6 @@ import email.policy
 import re
 import uuid
 from collections.abc import Callable
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -21,7 +20,6 @@ from tests.web import forms
 from tests.web.buyers import RAVI, SITE, open_page, seen
 from tests.web.pages import text
 from tests.web.probe import PAYLOADS, probed
-from whatworks.app import close
 from whatworks.people import sessions
 from whatworks.store import deliveries, links
 
@@ -254,18 +252,13 @@ def test_all_orders_of_an_address_are_mailed_and_nobody_learns_which(
     assert unpaid.id not in mail
 
 
-def test_mails_to_one_buyer_are_limited(database_url: str, tmp_path: Path) -> None:
-    app = people.build(database_url, tmp_path, rate_limits=True)
-    try:
-        client = app.test_client()
-        order = shopping.bought(app, email=RAVI)
-        sent = {"key": links.order_key(KEY, order.id)}
-        statuses = [
-            client.post(f"/order/{order.id}/resend", data=sent).status_code for _ in range(8)
-        ]
-        assert statuses == [303] * 5 + [429] * 3
-    finally:
-        close(app)
+def test_mails_to_one_buyer_are_limited(limited: Callable[..., Flask]) -> None:
+    app = limited()
+    client = app.test_client()
+    order = shopping.bought(app, email=RAVI)
+    sent = {"key": links.order_key(KEY, order.id)}
+    statuses = [client.post(f"/order/{order.id}/resend", data=sent).status_code for _ in range(8)]
+    assert statuses == [303] * 5 + [429] * 3
 
 
 def test_downloads_show_where_operators_look(app: Flask, client: FlaskClient) -> None:

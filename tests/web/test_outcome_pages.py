@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator
 
 import pytest
+import time_machine
 from flask import Flask
 from PIL import Image
 from werkzeug.test import TestResponse
@@ -15,6 +17,7 @@ from tests.people import Person
 from tests.races import at_once
 from tests.web import forms
 from tests.web.pages import text
+from whatworks import clock
 from whatworks.results import outcomes, proofs
 from whatworks.results.outcomes import Outcome
 
@@ -153,6 +156,14 @@ def test_the_same_form_twice_at_once_is_one_result(asha: Person, run: str) -> No
     assert len(logged(asha)) == 1
 
 
+@pytest.fixture
+def by_day() -> Iterator[None]:
+    """At noon; a new day may bring another list."""
+    with time_machine.travel(clock.now().replace(hour=12)):
+        yield
+
+
+@pytest.mark.usefixtures("by_day")
 def test_all_pages_after_it_propose_the_same(asha: Person, run: str) -> None:
     """However many of them a page has room for, they are the first of one list."""
 
