@@ -298,6 +298,9 @@ def resume_subscription(shop: Shop, user_id: str, named: str | None = None) -> N
     """One that was cancelled and has not ended goes on. Raises Conflict, Unavailable."""
     current, stripe = _subscribed(shop, user_id, named)
     apply(shop, [stripe.resume(current.gateway_id or "")], "buyer")
+    after = shop.database.read(subscriptions.find, current.id)
+    if after is None or not after.is_running:  # it ended a moment ago
+        raise errors.Conflict("It has ended meanwhile; choose a plan at /pricing.")
 
 
 def portal_url(shop: Shop, user_id: str) -> str:
@@ -313,7 +316,8 @@ def portal_url(shop: Shop, user_id: str) -> str:
 
 def _subscribed(shop: Shop, user_id: str, named: str | None) -> tuple[Subscription, Stripe]:
     running = shop.database.read(subscriptions.list_running, user_id)
-    current = next((one for one in running if named in (None, one.id)), None)
+    mine = (one for one in running if one.gateway_id and named in (None, one.id))
+    current = next(mine, None)
     if shop.stripe is None:
         raise ordering.no_gateway("stripe")
     if current is None or current.gateway != "stripe":

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from flask import Flask
 from werkzeug.test import TestResponse
 
@@ -336,6 +338,33 @@ def test_whoever_pays_for_two_subscriptions_can_end_each(till: Till) -> None:
     theirs = {"action": "resume", "subscription": next(iter(till.stripe.subscriptions))}
     refused = ravi.client.post("/subscription", data=theirs, follow_redirects=True)
     assert 'class="flash error"' in text(refused)
+
+
+def test_one_that_ended_unheard_does_not_go_on_and_is_in_nobodys_way(till: Till) -> None:
+    asha = subscribed(till)
+    (subscription,) = till.stripe.subscriptions
+    cancel = {"action": "cancel"}
+    asha.client.post("/subscription", data=cancel)
+    till.stripe.end(subscription)
+    till.stripe.letters.clear()
+    resumed = asha.client.post("/subscription", data={"action": "resume"}, follow_redirects=True)
+    assert "It has ended meanwhile" in text(resumed)
+    ravi = subscribed(till)
+    ravi.client.post("/subscription", data=cancel)
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=40)):
+        client = people.signed_in(till.app, ravi.user_id)
+        assert "No subscription" in text(client.get("/subscription"))
+        again = client.post("/api/billing/create-checkout", json={"product": "pro_monthly"})
+        assert again.status_code == 200
+
+
+def test_one_that_stripe_does_not_know_says_so(till: Till) -> None:
+    asha = subscribed(till)
+    till.stripe.subscriptions.clear()  # the key is of another account now
+    for action in ("cancel", "resume", "change"):
+        wish = {"action": action, "product": "scale_monthly"}
+        answer = asha.client.post("/subscription", data=wish, follow_redirects=True)
+        assert "Stripe knows nothing of this" in text(answer)
 
 
 def test_who_has_none_is_told_so(till: Till) -> None:

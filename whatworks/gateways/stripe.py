@@ -211,7 +211,9 @@ class Stripe:
             return self._line.ask(lambda: question(self._client.v1))
         except stripe.InvalidRequestError as failure:
             if failure.code == "resource_missing":
-                raise errors.NotFound("Stripe knows nothing of this.") from failure
+                raise errors.NotFound(
+                    "Stripe knows nothing of this; the seller has to look into it."
+                ) from failure
             raise line.refused(NAME) from failure
         except (stripe.AuthenticationError, stripe.PermissionError) as failure:
             raise line.refused(NAME) from failure

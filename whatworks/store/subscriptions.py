@@ -53,6 +53,11 @@ class Subscription:
         """Who holds what it gives; None: nobody knows."""
         return entitlements.holder_of(self.user_id, self.email)
 
+    def is_open(self, now: float) -> bool:
+        """Whether it runs, and was not cancelled for a moment that is past."""
+        is_over = self.cancel_at_period_end and (self.period_end or now) < now
+        return self.is_running and not is_over
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -225,13 +230,14 @@ def list_for(session: db.Session, user_id: str) -> list[Subscription]:
 
 def list_running(session: db.Session, user_id: str) -> list[Subscription]:
     """The subscriptions somebody has now; first those that will be paid again."""
-    mine = [s for s in list_for(session, user_id) if s.is_running and s.gateway_id]
+    now = clock.timestamp()
+    mine = [one for one in list_for(session, user_id) if one.is_open(now)]
     return sorted(mine, key=lambda one: one.cancel_at_period_end)
 
 
 def find_running(session: db.Session, user_id: str) -> Subscription | None:
     """The subscription somebody pays now, if any."""
-    return next(iter(list_running(session, user_id)), None)
+    return next((one for one in list_running(session, user_id) if one.gateway_id), None)
 
 
 def find(session: db.Session, gateway_id: str) -> Subscription | None:

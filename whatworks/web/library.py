@@ -94,7 +94,7 @@ def subscription() -> Response:
     person = identity.require_person()
     shop = http.platform().shop
     mine = http.read(subscriptions.list_for, person.id)
-    running = sorted((s for s in mine if s.is_running), key=lambda one: one.cancel_at_period_end)
+    running = http.read(subscriptions.list_running, person.id)
     monthly = [
         offers.offer(shop, product, [], person)
         for product in shop.products.list_()
@@ -129,7 +129,7 @@ def act() -> Response:
             checkout.resume_subscription(shop, person.id, given.subscription)
             return pages.go("/subscription", "It goes on.")
         checkout.change_subscription(shop, person.id, given.product or "", given.subscription)
-    except (errors.Conflict, errors.Invalid, errors.Unavailable) as failure:
+    except (errors.Conflict, errors.Invalid, errors.NotFound, errors.Unavailable) as failure:
         return pages.go("/subscription", failure.message, "error")
     return pages.go("/subscription", "It is changed.")
 
