@@ -2,9 +2,11 @@
 
     python -m benchmarks.in_process
     python -m benchmarks.in_process --profile outcome
+    python -m benchmarks.in_process --beside outcome
 
 Every endpoint is called as WSGI in this process, on a new database with one person, beside a bare
-Flask hello; what is printed is the median over batches. SQLite's writer is part of it.
+Flask hello; what is printed is the median over batches. SQLite's writer is part of it. `--beside`
+tells how long an endpoint takes while another thread calculates without a rest.
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ import cProfile
 import json
 import pstats
 import statistics
+import sys
 import tempfile
+import threading
 import time
 import uuid
 from collections import defaultdict
@@ -28,7 +32,7 @@ from flask import Flask
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from benchmarks import machine
-from whatworks import app, catalogue, settings
+from whatworks import app, catalogue, server, settings
 from whatworks.db import query
 from whatworks.upgrades import migrations
 
@@ -48,6 +52,7 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=9)
     parser.add_argument("--calls", type=int, default=400, help="in a batch")
     parser.add_argument("--profile", help="an endpoint to profile by function")
+    parser.add_argument("--beside", help="an endpoint to time beside a thread that calculates")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         print(machine.describe(Path(folder)))
@@ -55,11 +60,18 @@ def main() -> None:
             if options.profile:
                 profile(product, endpoints[options.profile], options.calls)
                 return
-            hello = cost(bare(), lambda: environ("GET", "/hello"), options)
+            if options.beside:
+                for seconds in (sys.getswitchinterval(), server.SWITCH):
+                    print(beside(product, endpoints[options.beside], options.calls, seconds))
+                return
+            hello, _ = cost(bare(), lambda: environ("GET", "/hello"), options)
             print(f"{'hello':<16} {1e6 * hello:6.0f} µs")
             for name, make in endpoints.items():
-                seconds = cost(product, make, options)
-                print(f"{name:<16} {1e6 * seconds:6.0f} µs   hello ÷ it {hello / seconds:.2f}")
+                whole, answering = cost(product, make, options)
+                print(
+                    f"{name:<16} {1e6 * whole:6.0f} µs   hello ÷ it {hello / whole:.2f}"
+                    f"   {1e6 * answering:.0f} µs of it in the thread that answers"
+                )
                 for line in statements(product, make, options.calls):
                     print(f"    {line}")
 
@@ -151,16 +163,43 @@ def call(application: Flask, request: Environ) -> None:
         raise SystemExit(f"{request['PATH_INFO']} answered {status}")
 
 
-def cost(application: Flask, make: Make, options: argparse.Namespace) -> float:
-    """Seconds of processor time for one call, the median of the batches."""
+def cost(application: Flask, make: Make, options: argparse.Namespace) -> tuple[float, float]:
+    """Seconds of processor time for one call, of the process and of this thread alone: the medians
+    of the batches.
+    """
     batches = []
     for _ in range(options.batches + 1):
         requests = [make() for _ in range(options.calls)]
-        before: float = time.process_time()
+        before = time.process_time(), time.thread_time()
         for request in requests:
             call(application, request)
-        batches.append((time.process_time() - before) / options.calls)
-    return float(statistics.median(batches[1:]))  # the first one warms up
+        after = time.process_time(), time.thread_time()
+        batches.append([(b - a) / options.calls for a, b in zip(before, after, strict=True)])
+    whole, thread = map(statistics.median, zip(*batches[1:], strict=True))  # the first warms up
+    return whole, thread
+
+
+def beside(application: Flask, make: Make, calls: int, switch: float) -> str:
+    """How long a call takes beside a thread that calculates, and lets go after `switch` seconds."""
+    requests = [make() for _ in range(calls)]
+    done = threading.Event()
+
+    def calculate() -> None:
+        while not done.is_set():
+            sum(map(len, map(str, range(1000))))
+
+    sys.setswitchinterval(switch)
+    thread = threading.Thread(target=calculate)
+    thread.start()
+    times = []
+    for request in requests:
+        before = time.perf_counter()
+        call(application, request)
+        times.append(1e3 * (time.perf_counter() - before))
+    done.set()
+    thread.join()
+    tenths = statistics.quantiles(times, n=10)
+    return f"let go after {1e3 * switch:.1f} ms: median {tenths[4]:.2f} ms, 90 % {tenths[8]:.2f} ms"
 
 
 def statements(application: Flask, make: Make, calls: int) -> list[str]:

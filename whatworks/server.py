@@ -37,7 +37,7 @@ Say = Callable[[str], None]
 STOP_SECONDS: Final = 40  # longer than the longest verb may run (db.RUN_SECONDS)
 PATIENCE: Final = 5.0  # seconds for another server of the same file to end
 STOPS: Final = (signal.SIGINT, signal.SIGTERM)
-SWITCH: Final = 0.0005  # seconds until a thread that calculates lets a request go on
+SWITCH: Final = 0.002  # seconds until a thread that calculates lets a request go on
 CONNECTIONS: Final = 1024  # open ones per process; those that idle take no thread
 LARGEST_HEAD: Final = 65_536  # bytes of a request's first line and headers
 
