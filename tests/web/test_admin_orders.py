@@ -213,7 +213,7 @@ def test_held_money_is_looked_at_and_accepted(till: Till, boss: FlaskClient) -> 
     listed = text(boss.get("/admin/orders?status=held"))
     assert made["order_id"] in listed
     page = boss.get(f"/admin/orders/{made['order_id']}")
-    assert "nothing was granted, because of: amount" in text(page)
+    assert "nothing was granted: it is not the amount that was asked for" in text(page)
     form = next(f for f in forms.read(page) if f.fields.get("action") == "accept")
     assert "Ready" in text(forms.send(boss, form, form.filled()))
     assert till.gives(made["order_id"]) == [("pro", "pro")]

@@ -156,7 +156,12 @@ def test_operators_see_every_cell_and_where_people_stop(lived_in: Flask) -> None
     page = text(boss.client.get("/admin/evidence/resume_generator"))
     assert "12 of 16" in page
     assert "18 people, 2 open, 11 reported" in page
-    assert "not said: 4" in page
+    assert "No reason given: 4" in page
+    assert 'href="/executor/resume_generator?guide"' in page
+    for place in ("/admin", "/executor/resume_generator?guide"):
+        assert 'href="/admin/evidence/resume_generator"' in text(boss.client.get(place))
+    anybody = text(lived_in.test_client().get("/executor/resume_generator"))
+    assert "/admin/" not in anybody
     overview = text(boss.client.get("/admin/evidence"))
     assert "known ends of 1 workflow" in overview
     assert "nothing was logged" in overview

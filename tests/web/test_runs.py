@@ -352,7 +352,7 @@ def test_tips_quote_others_with_their_number(person: Callable[..., Person]) -> N
     page = text(asha.client.get(f"/executor/{run}"))
     assert "People who failed here mostly skipped step 1" in page
     assert "5 of 5 had." in page
-    assert "n = 5" in page
+    assert "n&nbsp;=&nbsp;5" in page
     ravi = text(other.client.get(f"/executor/{run_of_other}"))
     assert "mostly skipped step 1" not in ravi  # of the others there are but four
 

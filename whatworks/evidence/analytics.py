@@ -90,7 +90,7 @@ class Step:
     number: int
     reached: int
     stopped: int
-    failed: dict[str, int]
+    failed: dict[str | None, int]
 
     @property
     def lost(self) -> float:
@@ -134,9 +134,9 @@ def steps(session: db.Session, workflow_name: str, count: int) -> list[Step]:
             finished += runs
         elif status == "abandoned":
             stopped[min(max(int(done or 0), 0), max(count - 1, 0)) + 1] += runs
-    failed: dict[int, dict[str, int]] = defaultdict(dict)
+    failed: dict[int, dict[str | None, int]] = defaultdict(dict)
     for row in session.all(_FAILED, workflow_name=workflow_name, newest=NEWEST):
-        failed[int(row[0])][row[1] or "not said"] = int(row[2])
+        failed[int(row[0])][row[1]] = int(row[2])
     found = []
     left = finished + sum(stopped.values())
     for number in range(1, count + 1):
