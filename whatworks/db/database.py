@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
+import time
 import weakref
-from collections.abc import Callable
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from sqlalchemy import Dialect, Engine, create_engine, make_url
 from sqlalchemy.pool import NullPool
@@ -19,6 +20,7 @@ from whatworks.db.query import Repeat, Session
 
 P = ParamSpec("P")
 T = TypeVar("T")
+ENDS_SOON: Final = 0.25  # seconds that a reading may go on while the database is closed
 Verb = Callable[Concatenate[Session, P], T]
 
 
@@ -40,6 +42,21 @@ class _Held:
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
+        self.in_use = threading.RLock()
+
+    def close(self, interrupt: Callable[[Any], None]) -> None:
+        """Break off what another thread does with it, then close it: neither library survives both
+        at once. What cannot be broken off keeps it; the process is about to end.
+        """
+        deadline = time.monotonic() + limits.START_SECONDS
+        while not self.in_use.acquire(timeout=ENDS_SOON):
+            if time.monotonic() > deadline:
+                return
+            interrupt(self.connection)
+        try:
+            self.connection.close()
+        finally:
+            self.in_use.release()
 
     def __del__(self) -> None:
         with contextlib.suppress(Exception):  # nobody is left to be told, whatever it is
@@ -137,33 +154,39 @@ class Database:
         cursor_of: Callable[[Any], contextlib.AbstractContextManager[Any]],
     ) -> T:
         for attempt in range(limits.RETRIES):
-            connection = self.connection()
-            try:
-                with cursor_of(connection) as cursor:
-                    return run(cursor)
-            except self._connector.lost as failure:
-                if self._connector.tolerates(connection, failure):
-                    continue
-                if not self._connector.is_lost(connection, failure):
-                    if self._connector.is_busy(failure):
-                        raise refusals.busy(failure) from failure
-                    raise
-                self._forget(connection)
-                if attempt == limits.RETRIES - 1:
-                    raise refusals.unreachable() from failure
+            with self._own_connection() as connection:
+                try:
+                    with cursor_of(connection) as cursor:
+                        return run(cursor)
+                except self._connector.lost as failure:
+                    if self._closed:
+                        raise refusals.ending() from failure
+                    if self._connector.tolerates(connection, failure):
+                        continue
+                    if not self._connector.is_lost(connection, failure):
+                        if self._connector.is_busy(failure):
+                            raise refusals.busy(failure) from failure
+                        raise
+                    self._forget(connection)
+                    if attempt == limits.RETRIES - 1:
+                        raise refusals.unreachable() from failure
         raise AssertionError("unreachable")  # pragma: no cover
 
-    def connection(self) -> Any:
-        """This thread's own driver connection, in autocommit."""
+    @contextlib.contextmanager
+    def _own_connection(self) -> Iterator[Any]:
+        """This thread's own driver connection, in autocommit, which nobody closes meanwhile."""
         held: _Held | None = getattr(self._local, "held", None)
-        if held is None:
-            if self._closed:
-                raise errors.Unavailable("The server is shutting down; try again.", retry_after=2)
+        if held is None and not self._closed:
             try:
                 held = self._local.held = self._connected()
             except self._connector.lost as failure:
                 raise refusals.unreachable() from failure
-        return held.connection
+        if held is None:
+            raise refusals.ending()
+        with held.in_use:
+            if self._closed:
+                raise refusals.ending()
+            yield held.connection
 
     def _connected(self) -> _Held:
         held = _Held(self._connector.connect())
@@ -179,14 +202,17 @@ class Database:
         with self._lock:
             still_held = list(self._open)
         for held in still_held:
-            held.connection.close()
+            held.close(self._connector.interrupt)
         self._local = threading.local()
 
     def _version(self) -> int:
         """Of SQLite's file, as one connection sees it; another one after every commit of others."""
         if self._watching is None:
             self._watching = self._connected()
-        found: int = self._watching.connection.execute("PRAGMA data_version").fetchone()[0]
+        with self._watching.in_use:
+            if self._closed:
+                raise refusals.ending()
+            found: int = self._watching.connection.execute("PRAGMA data_version").fetchone()[0]
         return found
 
     def _let_writer_look(self) -> None:
@@ -207,27 +233,27 @@ class Database:
 
     def _write_once(self, job: Callable[[Session], T]) -> T:
         """Raises Repeat when nothing was done and the verb should run again."""
-        connection = self.connection()
         committing = False
-        try:
-            cursor = connection.cursor()
-            cursor.execute("BEGIN READ WRITE")
-            result = job(Session(cursor, self.dialect))
-            committing = True
-            cursor.execute("COMMIT")
-        except self._connector.lost as failure:
-            if self._connector.is_lost(connection, failure):
-                self._forget(connection)
-                raise (refusals.uncertain() if committing else Repeat) from failure
-            connection.rollback()
-            if self._connector.is_transient(failure):
-                raise Repeat from failure
-            if self._connector.is_busy(failure):
-                raise refusals.busy(failure) from failure
-            raise
-        except BaseException:
-            connection.rollback()
-            raise
+        with self._own_connection() as connection:
+            try:
+                cursor = connection.cursor()
+                cursor.execute("BEGIN READ WRITE")
+                result = job(Session(cursor, self.dialect))
+                committing = True
+                cursor.execute("COMMIT")
+            except self._connector.lost as failure:
+                if self._connector.is_lost(connection, failure):
+                    self._forget(connection)
+                    raise (refusals.uncertain() if committing else Repeat) from failure
+                connection.rollback()
+                if self._connector.is_transient(failure):
+                    raise Repeat from failure
+                if self._connector.is_busy(failure):
+                    raise refusals.busy(failure) from failure
+                raise
+            except BaseException:
+                connection.rollback()
+                raise
         return result
 
 

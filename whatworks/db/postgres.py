@@ -39,6 +39,11 @@ class Connector:
         del failure
         return bool(connection.closed or connection.broken)
 
+    def interrupt(self, connection: Any) -> None:
+        """Break off what another thread does on it."""
+        with contextlib.suppress(self.lost):
+            connection.cancel()
+
     def tolerates(self, connection: Any, failure: BaseException) -> bool:
         """PostgreSQL never stores text that it cannot read back."""
         del connection, failure

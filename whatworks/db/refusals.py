@@ -12,6 +12,10 @@ def unreachable() -> errors.Unavailable:
     )
 
 
+def ending() -> errors.Unavailable:
+    return errors.Unavailable("The server is shutting down; try again.", retry_after=2)
+
+
 def uncertain() -> errors.Uncertain:
     return errors.Uncertain(
         "It is not certain that this was saved; send it again with the same Idempotency-Key."

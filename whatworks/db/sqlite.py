@@ -97,6 +97,10 @@ class Connector:
         del connection, failure
         return False
 
+    def interrupt(self, connection: Any) -> None:
+        """Break off what another thread does on it."""
+        connection.interrupt()
+
     def tolerates(self, connection: Any, failure: BaseException) -> bool:
         """Old rows may hold text that is not UTF-8: from now on the connection replaces it.
 
@@ -217,7 +221,7 @@ class Writer:
             return
         with self._start:
             if self._stopped:
-                raise errors.Unavailable("The server is shutting down; try again.", retry_after=2)
+                raise refusals.ending()
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._loop, name="writer", daemon=True)
                 self._thread.start()
