@@ -15,7 +15,8 @@ import pytest
 from whatworks import db, errors
 
 ENDLESS = {
-    "sqlite": "WITH RECURSIVE n(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n",
+    "sqlite": "WITH RECURSIVE n(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM n) SELECT max(x)"
+    " FROM n",
     "postgresql": "SELECT pg_sleep(600)",
 }
 # Six threads read without a rest while the database is closed. Where that is not waited for, about
