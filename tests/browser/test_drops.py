@@ -395,7 +395,12 @@ def test_without_scripts_no_button_loses_a_note(
     expect(note).to_have_value("typed before a picture was added")
     expect(plain.locator("#step-1 .thumbs li")).to_have_count(1)
     assert visits.state(page, server)["timer"]["running"] is False
-    count(page, server, ["typed before a picture was added"])
+    note.fill("typed before it worked")
+    plain.locator("#step-1 input[name=file]").set_input_files(picture)
+    plain.locator("#step-1 .go").click()
+    expect(plain.locator(".flash")).to_contain_text("Step 1 is done. Your proof is kept")
+    expect(plain.locator("#step-1 .thumbs li")).to_have_count(2)
+    count(page, server, ["typed before it worked"])
     scriptless.close()
 
 

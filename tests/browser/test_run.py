@@ -100,6 +100,34 @@ def test_going_on_elsewhere(phone: BrowserContext, browser: Browser, server: Ser
     other.close()
 
 
+OLDER_ANSWER: Final = """async () => {
+  const { src } = document.querySelector("script[src$='run.js']");
+  const { outbox } = await import(src.replace("run.js", "person.js"));
+  const { execution, stateUrl } = document.getElementById("run").dataset;
+  const state = await (await fetch(stateUrl)).json();
+  const box = document.querySelector("#step-1 [data-check]");
+  const told = [];
+  const { get, set } = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "checked");
+  Object.defineProperty(box, "checked", { get, set(on) { told.push(on); set.call(this, on); } });
+  const detail = { run: execution, body: { kind: "timer" }, answer: { state } };
+  outbox.dispatchEvent(new CustomEvent("answer", { detail }));
+  box.click();
+  while (!document.querySelector("#save[data-state=saved]") || !told.length) {
+    await new Promise((done) => setTimeout(done, 20));
+  }
+  return told;
+}"""
+
+
+def test_an_older_answer_takes_back_no_tick(phone: BrowserContext, server: Server) -> None:
+    """It tells of the moment before, and is read while the tick is on its way into the outbox."""
+    page = visits.start(phone, server)
+    told = page.evaluate(OLDER_ANSWER)
+    assert False not in told  # not for a moment: a finger would press again, and take it back
+    expect(page.locator("#step-1 [data-check]").first).to_be_checked()
+    assert visits.state(page, server)["steps"][0]["checks"][0]
+
+
 def test_a_double_tap_judges_one_step(phone: BrowserContext, server: Server) -> None:
     """From the moment the next step is there, no finger reaches the bar for a while."""
     page = visits.start(phone, server)
@@ -136,6 +164,25 @@ def test_what_is_left_for_later_is_asked_about_first(phone: BrowserContext, serv
     page.locator("#unfinished button").click()
     expect(page.locator(".flash")).to_contain_text(f"{last - 1} of {last} steps, 1 skipped")
     assert len(gone) == 1  # a second one would break off the first, and show as an error
+
+
+def test_the_last_step_left_for_later_keeps_its_reason(
+    phone: BrowserContext, server: Server
+) -> None:
+    """Also by the question in between, where the reason's own button is not pressed again."""
+    page = visits.start(phone, server)
+    last = page.locator(".step").count()
+    for number in range(1, last):
+        page.locator(f"#step-{number}.now .verdict:not([inert]) .go").click()
+    page.locator(f"#step-{last}.now .verdict:not([inert]) .skips summary").click()
+    page.locator(".now .skips [value=later]").check(force=True)
+    page.locator(".now .skips button[value=skipped]").click()
+    expect(page.locator("#unfinished")).to_contain_text(f"you left step {last}, “")
+    page.locator("#unfinished button").click()
+    expect(page.locator(".flash")).to_contain_text(f"{last - 1} of {last} steps, 1 skipped")
+    run = page.url.rpartition("/")[2]
+    found = visits.state_of(phone, server, run)["steps"][-1]
+    assert (found["result"], found["reason"]) == ("skipped", "later")
 
 
 def test_failed_opens_reasons_and_tips(phone: BrowserContext, server: Server) -> None:

@@ -189,7 +189,6 @@ OWN: Final = [
     Own("GET", "/outcome/<execution_id>/done", query={"outcome": "{outcome_id}"}),
     Own("GET", "/api/proof", query={"user_id": "{user_id}"}),
     Own("POST", "/api/proof", body={"execution_id": "{execution_id}", "step": 1, "text": "n"}),
-    Own("POST", "/executor/<execution_id>/proof", body={"step": "1"}),
     Own("GET", "/proofs"),
     Own("GET", "/proofs/<proof_id>"),
     Own("GET", "/proofs/<proof_id>/thumb", reviewed=True),

@@ -52,8 +52,9 @@ def test_the_loop(client: FlaskClient, app: Flask) -> None:
     assert path(page) == run  # step 2 waits, and it is asked first
     assert "you left <span data-later-said>step 2, “" in text(page)
     (form,) = (one for one in forms.read(page) if one.fields.get("finish"))
-    page = forms.send(client, form, form.filled(("result", "worked")))
+    page = forms.send(client, form, form.filled(("result", "worked"), text="After being asked"))
     assert path(page) == run.replace("executor", "outcome")
+    assert "After being asked" in text(client.get(run))
     assert "Well done, you came to the end</strong>: 4 of 5 steps, 1 skipped." in text(page)
     assert "4 of 5 steps, 1 skipped" in text(client.get("/dashboard"))
 

@@ -175,7 +175,7 @@ def test_files_without_a_row_are_swept_up_a_day_later(app: Flask, shown: Shown) 
 def test_a_step_takes_a_file_without_script(person: Sign) -> None:
     asha = person()
     execution_id = asha.start()
-    path = f"/executor/{execution_id}/proof"
+    path = f"/executor/{execution_id}/event"
     typed = {"text": "not sent before", "base_rev": "0", "checks": "1", "check": "0"}
     file = {"file": (io.BytesIO(png()), "x.png"), "step": "2", "idempotency_key": "k", **typed}
     answer = asha.client.post(path, data=file)
@@ -184,10 +184,29 @@ def test_a_step_takes_a_file_without_script(person: Sign) -> None:
     assert len(step["proofs"]) == 1
     assert (step["note"]["text"], step["checks"][0]) == ("not sent before", True)
     for bad in ({"file": (io.BytesIO(b"<svg/>"), "x.svg")}, {"file": (io.BytesIO(b""), "")}):
-        answer = asha.client.post(path, data={**bad, "step": "2"})
+        answer = asha.client.post(path, data={**bad, **typed, "step": "2", "add": "file"})
         assert answer.headers["Location"] == f"/executor/{execution_id}#step-2"
         page = asha.client.get(f"/executor/{execution_id}").get_data(as_text=True)
         assert 'class="flash error"' in page
+
+
+def test_a_file_that_was_chosen_goes_along_with_a_verdict(person: Sign) -> None:
+    """Without scripts, whichever button is pressed; what becomes of it stops no verdict."""
+    asha = person()
+    execution_id = asha.start()
+    path = f"/executor/{execution_id}/event"
+    verdict = {"base_rev": "0", "text": "", "checks": "1", "result": "worked"}
+    for number, sent in ((1, png()), (2, b"<svg/>"), (3, b"")):
+        file = (io.BytesIO(sent), "x.png" if sent else "")
+        answer = asha.client.post(path, data={**verdict, "step": str(number), "file": file})
+        assert answer.headers["Location"] == f"/executor/{execution_id}#step-{number + 1}"
+        page = asha.client.get(f"/executor/{execution_id}").get_data(as_text=True)
+        assert f"Step {number} is done." in page
+        assert ("Your proof is kept" in page) is (number == 1)
+        assert ('class="flash error"' in page) is (number == 2)
+    steps = asha.client.get(f"/api/execution/{execution_id}/state").get_json()["steps"]
+    assert [len(step["proofs"]) for step in steps[:3]] == [1, 0, 0]
+    assert [step["result"] for step in steps[:3]] == ["worked"] * 3
 
 
 @pytest.mark.parametrize("header", ["form-data", 'form-data; name=""', "", 'x; name="a"'])
@@ -195,7 +214,7 @@ def test_parts_without_a_name_are_nobodys_fault(person: Sign, header: str) -> No
     asha = person()
     parts = (f"--b\r\nContent-Disposition: {header}\r\n\r\n1\r\n" for _ in range(2))
     named = '--b\r\nContent-Disposition: form-data; name="step"\r\n\r\nnull\r\n--b--\r\n'
-    for path in ("/api/proof", "/signin", f"/executor/{asha.start()}/proof"):
+    for path in ("/api/proof", "/signin", f"/executor/{asha.start()}/event"):
         answer = asha.client.post(
             path, data="".join(parts) + named, content_type="multipart/form-data; boundary=b"
         )

@@ -37,13 +37,14 @@ class Sent(RunEvent):
     """What a form of a run sends: an event as at the door, with what is typed on its step.
 
     A step's form has its note (`text`, `base_rev`) and `checks`, which says that `check` lists
-    every tick there is; what the pressed button is called says what happened besides. `finish`
-    says that steps left for later may stay so.
+    every tick there is; what the pressed button is called says what happened besides, `add` that
+    it was to add a file. `finish` says that steps left for later may stay so.
     """
 
     kind: Literal["verdict", "note", "kept", "check", "timer", "proof"] = "note"
     checks: str | None = None
     finish: Literal["1"] | None = None
+    add: Literal["file"] | None = None
 
 
 @site.get("/executor/<place>")
@@ -73,8 +74,9 @@ def begin(place: str) -> Response:
 
 
 @site.post("/executor/<execution_id>/event")
+@guards.limiter.limit(guards.UPLOAD, exempt_when=lambda: proof_uploads.chosen_file() is None)
 def event(execution_id: str) -> Response | tuple[Response, int]:
-    """What happened in a run, by form."""
+    """What happened in a run, by form; then the file that came along, as a proof of the step."""
     person = identity.require_person()
     given, typed, wrong = pages.read_form(Sent)
     if given is None:
@@ -82,32 +84,15 @@ def event(execution_id: str) -> Response | tuple[Response, int]:
     _complete(given)
     run_doors.require(given)
     said = _take(person.id, execution_id, given)
+    kind, words = _keep_file(person.id, execution_id, given, said)
+    message = " ".join(filter(None, (said.message, words))) or None
+    place = f"/executor/{execution_id}#step-{said.step}"
     if said.asks_first:
         asked = urlencode({"finish": given.result, "reason": given.reason or ""})
-        return pages.go(f"/executor/{execution_id}?{asked}#unfinished")
-    place = f"/outcome/{execution_id}" if said.finished else f"/executor/{execution_id}"
-    return pages.go(place if said.finished else f"{place}#step-{said.step}", said.message)
-
-
-@site.post("/executor/<execution_id>/proof")
-@guards.limiter.limit(guards.UPLOAD)
-def proof(execution_id: str) -> Response | tuple[Response, int]:
-    """A file for a step, from its form without script: the note and the ticks first."""
-    person = identity.require_person()
-    given, typed, wrong = pages.read_form(Sent)
-    if given is None:
-        return _show_run(execution_id, wrong, typed), 400
-    _complete(given)
-    given.kind = "note"
-    said = _take(person.id, execution_id, given)
-    back = f"/executor/{execution_id}#step-{said.step}"
-    try:
-        proof_id = proof_uploads.take_file(person.id, execution_id, said.step)
-    except (errors.Invalid, errors.TooLarge, errors.UnsupportedMedia, errors.Conflict) as failure:
-        return pages.go(back, failure.message, "error")
-    if proof_id is None:
-        return pages.go(back, "Choose a picture or a PDF first.", "error")
-    return pages.go(back, "Your proof is kept. Only you and our reviewers can see it.")
+        place = f"/executor/{execution_id}?{asked}#unfinished"
+    elif said.finished:
+        place = f"/outcome/{execution_id}"
+    return pages.go(place, message, kind)
 
 
 @site.post("/executor/<execution_id>/resume")
@@ -156,6 +141,17 @@ def _take(user_id: str, execution_id: str, given: Sent) -> Said:
     ticked = frozenset(request.form.getlist("check", type=int)) if given.checks else None
     answer = http.once(user_id, msgspec.json.encode, _happen, user_id, execution_id, given, ticked)
     return msgspec.json.decode(answer.body, type=Said)
+
+
+def _keep_file(user_id: str, execution_id: str, given: Sent, said: Said) -> tuple[str, str | None]:
+    """What became of the file: the kind of message, and its words. Nothing else waits for it."""
+    try:
+        proof_id = proof_uploads.take_file(user_id, execution_id, given.step or said.step)
+    except (errors.Invalid, errors.TooLarge, errors.UnsupportedMedia, errors.Conflict) as failure:
+        return "error", failure.message
+    if proof_id is not None:
+        return "done", "Your proof is kept. Only you and our reviewers can see it."
+    return ("error", "Choose a picture or a PDF first.") if given.add else ("done", None)
 
 
 def _happen(
@@ -223,7 +219,7 @@ def _message(given: Sent, step: int, after: Execution, *, conflict: bool) -> str
         return f"Step {step} is {'done' if given.result == 'worked' else 'skipped'}."
     if given.result == "failed":
         return f"Kept: step {step} failed. There may be a tip for it below."
-    return "Saved." if given.kind == "note" else None
+    return "Saved." if given.kind == "note" and given.add is None else None
 
 
 # ---- the page --------------------------------------------------------------------------------

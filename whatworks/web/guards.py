@@ -46,7 +46,7 @@ SIGN_IN_ADDRESS: Final = "5 per 10 minutes; 20 per day"
 DOWNLOAD: Final = "30 per minute"
 UPLOAD: Final = "60 per minute; 1000 per day"
 TAKES_FILES: Final = re.compile(
-    r"/api/proof|/executor/[^/]+/proof|/outcome/[^/]+|/proofs(/[^/]+/replace)?"
+    r"/api/proof|/executor/[^/]+/event|/outcome/[^/]+|/proofs(/[^/]+/replace)?"
 )
 AROUND_A_FILE: Final = 65_536  # what the rest of a form may take
 CREATE_ORDER: Final = "10 per minute"

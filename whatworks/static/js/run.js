@@ -26,7 +26,6 @@ run.addEventListener("click", ({ target }) => {
 });
 const isOld = timer.begin();
 if (outbox) await Promise.all([connect(), begun]);
-else document.addEventListener("formdata", takeAlong);
 document.documentElement.dataset.ready = "";
 
 async function connect() {
@@ -48,28 +47,19 @@ async function connect() {
   keepHere();
 }
 
-// Without an outbox a form loads the page anew: the one beside the steps' own takes a step's words and ticks along.
-function takeAlong({ target, formData }) {
-  const work = document.getElementById(`work-${formData.get("step") ?? steps.current()}`);
-  if (!work || work === target || !target.matches("form[data-op]")) return;
-  const own = new Set(formData.keys());
-  for (const [name, value] of new FormData(work)) if (!own.has(name)) formData.append(name, value);
-  work.elements.text.defaultValue = work.elements.text.value; // it is being sent
-}
-
 // A form instead of its submit: kept, shown, sent.
 async function take(event) {
   const { target: form, submitter } = event;
   event.preventDefault();
   const body = read(form, submitter);
   if (body.kind === "note") return; // notes keep themselves
-  if (body.kind === "verdict" && ON.includes(body.result) && !form.closest("#unfinished") && steps.asksFirst(body)) {
+  if (body.kind === "verdict" && ON.includes(body.result) && !submitter.closest("#unfinished") && steps.asksFirst(body)) {
     putAway();
     return;
   }
   if (["verdict", "timer"].includes(body.kind)) body.at = timer.nowText();
   if (!(await keep(body))) return;
-  for (const field of said(submitter.closest(".up") ?? form)) Object.assign(field, field.type === "radio" ? { checked: false } : { value: "" });
+  for (const field of said(form, submitter)) Object.assign(field, field.type === "radio" ? { checked: false } : { value: "" });
   foresee({ body }, true);
   if (body.kind === "kept") submitter.closest(".conflict").remove();
 }
@@ -100,15 +90,17 @@ function read(form, submitter) {
   const data = new FormData(form, submitter);
   const body = { kind: KINDS[submitter.name] ?? "note" };
   for (const name of FIELDS[submitter.name] ?? []) if (data.get(name)) body[name] = data.get(name);
-  for (const field of said(submitter.closest(".up") ?? form)) body[field.name] = field.value;
+  for (const field of said(form, submitter)) body[field.name] = field.value;
   if (body.step) body.step = Number(body.step);
   if (body.keep) Object.assign(body, { action: "gap", keep: body.keep === "true" });
   return body;
 }
 
-// Why, and in which words: as in the sheet of the button, not as in another one.
-function said(place) {
-  return [...place.querySelectorAll("[name=reason], [name=note]")].filter(({ type, checked, value }) => value && (type !== "radio" || checked));
+// Why, and in which words: as in the sheet of this verdict, not as in another one.
+function said(form, { value: verdict }) {
+  const sheet = steps.section(steps.stepOf(form)).querySelector(`.up:has(button[value="${verdict}"])`);
+  const fields = [...(sheet?.querySelectorAll("[name=reason], [name=note]") ?? [])];
+  return fields.filter(({ type, checked, value }) => value && (type !== "radio" || checked));
 }
 
 function putAway() {

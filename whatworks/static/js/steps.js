@@ -44,7 +44,6 @@ export function asksFirst({ step, result, reason }) {
   back.hash = `step-${later[0].dataset.step}`;
   back.textContent = `Go back to step ${later[0].dataset.step}`;
   card.querySelector("[name=result]").value = result;
-  card.querySelector("[name=reason]").value = reason ?? "";
   card.hidden = false;
   card.focus({ preventScroll: true });
   scrollTo({ top: 0, behavior: "instant" });
