@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import Delete, Dialect, Insert, Update
@@ -46,7 +47,17 @@ class Query:
 class _Prepared:
     """SQL text, order and defaults of its parameters, the shape of its rows, what it changes."""
 
-    __slots__ = ("changes", "defaults", "has_constants", "names", "required", "row", "sql", "whose")
+    __slots__ = (
+        "changes",
+        "defaults",
+        "has_constants",
+        "in_order",
+        "names",
+        "required",
+        "row",
+        "sql",
+        "whose",
+    )
 
     def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
         compiled: Any = statement.compile(dialect=dialect)
@@ -54,7 +65,9 @@ class _Prepared:
         # IN lists are written out with the values they have by now.
         expanded = compiled.construct_expanded_state(dict.fromkeys(self.required))
         self.sql: str = expanded.statement
-        self.names: Sequence[str] | None = expanded.positiontup if compiled.positional else None
+        names: Sequence[str] = expanded.positiontup if compiled.positional else ()
+        self.in_order = itemgetter(*names) if len(names) > 1 else None
+        self.names = names if compiled.positional else None
         self.defaults: dict[str, Any] = dict(expanded.parameters)
         self.has_constants = self.required != self.defaults.keys()
         self.row = _row_type(compiled)
@@ -71,6 +84,8 @@ class _Prepared:
             values = {**self.defaults, **values}
         elif self.has_constants:
             values = {**self.defaults, **values}
+        if self.in_order:
+            return self.in_order(values)
         return values if self.names is None else [values[name] for name in self.names]
 
 

@@ -7,9 +7,11 @@ import gzip
 import hashlib
 import io
 import re
+from collections.abc import Iterable
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from flask import Flask, Response, request
 from markupsafe import Markup
@@ -88,6 +90,12 @@ def for_offline() -> list[str]:
 
 class _Files(WhiteNoise):  # type: ignore[misc]  # it comes without types
     """WhiteNoise with text files packed in memory, so that no folder has to be written."""
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """A file, where the address is one of files."""
+        handle = super().__call__ if environ["PATH_INFO"].startswith(PREFIX) else self.application
+        found: Iterable[bytes] = handle(environ, start_response)
+        return found
 
     def get_static_file(self, path: str, url: str, stat_cache: Any = None) -> Any:
         plain = super().get_static_file(path, url, stat_cache)

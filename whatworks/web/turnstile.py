@@ -191,6 +191,8 @@ def _copy(source: IO[bytes], body: IO[bytes], most: int) -> int:
 
 def _gathered(body: Iterable[bytes]) -> Iterable[bytes]:
     """The answer as a list where it is small; what does not fit in memory goes on in pieces."""
+    if type(body) is list and len(body) == 1 and len(body[0]) <= WHOLE:
+        return body
     parts: list[bytes] = []
     size = 0
     rest = iter(body)
