@@ -59,7 +59,8 @@ class _Held:
             self.in_use.release()
 
     def __del__(self) -> None:
-        with contextlib.suppress(Exception):  # nobody is left to be told, whatever it is
+        # Nobody is left to be told, whatever it is; but `Database.close` still finds it.
+        with contextlib.suppress(Exception), self.in_use:
             self.connection.close()
 
 
@@ -261,5 +262,8 @@ def _nothing(_session: Session) -> None:
     """What begins a group of the writer without changing anything."""
 
 
-def _cursor(connection: Any) -> contextlib.nullcontext[Any]:
-    return contextlib.nullcontext(connection.cursor())
+def _cursor(connection: Any) -> contextlib.closing[Any]:
+    """Closed by whoever used it: one that is let go of later does so beside whoever closes the
+    connection, which SQLite's library does not survive.
+    """
+    return contextlib.closing(connection.cursor())

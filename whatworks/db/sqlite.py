@@ -102,6 +102,7 @@ class Connector:
         finally:
             if connection.in_transaction:  # a failing disk may have ended it
                 cursor.execute("COMMIT")
+            cursor.close()  # see `database._cursor`
 
     def is_lost(self, connection: Any, failure: Exception) -> bool:
         del connection, failure
