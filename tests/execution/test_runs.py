@@ -6,10 +6,11 @@ from typing import Any, Final
 
 import pytest
 import time_machine
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import people
+from tests.execution import DRAWN
 from tests.followers import kinds, sign_up, start, stored
 from whatworks import clock, db, errors
 from whatworks.evidence import performance
@@ -70,12 +71,7 @@ def act(database: db.Database, user_id: str, execution_id: str, action: tuple[An
         database.write(verb, *mine)
 
 
-@settings(
-    max_examples=40,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@DRAWN
 @given(st.lists(ACTION, max_size=14))
 def test_events_alone_tell_how_every_step_stands(
     database: db.Database, asha: str, actions: list[tuple[Any, ...]]
