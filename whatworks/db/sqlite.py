@@ -38,6 +38,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 Aside = Callable[[], contextlib.AbstractContextManager[None]]
 SAFE: Final = (3, 51, 3)
+READERS_CACHE: Final = 8192  # KiB of pages
+WRITERS_CACHE: Final = 4096  # more cost more: the library looks through all of them as it commits
 
 
 @functools.cache
@@ -49,16 +51,6 @@ def version() -> tuple[int, ...]:
 def is_safe() -> bool:
     """Whether several connections may write and checkpoint at the same moment."""
     return version() >= SAFE
-
-
-@functools.cache
-def _writers_cache() -> int:
-    """KiB of pages that the writer may keep: an eighth of the memory, from 64 to 256 MB.
-
-    It meets other people's pages with every verb, and each that it does not keep is a read.
-    """
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 1024
-    return min(max(memory // 8, 65_536), 262_144)
 
 
 def _ensure_exp(connection: Any) -> None:
@@ -85,7 +77,7 @@ class Connector:
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
-            f"cache_size={-_writers_cache() if writer else -8192}",
+            f"cache_size={-(WRITERS_CACHE if writer else READERS_CACHE)}",
             f"wal_autocheckpoint={BACKSTOP if is_safe() else 4000}",
             f"query_only={'OFF' if writer else 'ON'}",
         ):

@@ -10,6 +10,8 @@ from flask.sessions import NullSession, SessionInterface
 from werkzeug.routing import MapAdapter
 from werkzeug.wsgi import get_host
 
+from whatworks.web.turnstile import Received
+
 F = TypeVar("F", bound=Callable[..., Any])
 NO_SUBDOMAIN: Final = ""
 
@@ -25,9 +27,23 @@ class _NoSessions(SessionInterface):
         return self._none
 
 
+class WholeRequest(Request):
+    """A request whose body the turnstile has received and found to be no larger than is taken."""
+
+    def get_data(
+        self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False
+    ) -> Any:
+        """The body as bytes; as text, or parsed as a form, it is the framework's."""
+        received = self.environ["wsgi.input"]
+        if isinstance(received, Received) and not (as_text or parse_form_data):
+            return received.getvalue()
+        return super().get_data(cache, as_text, parse_form_data)  # type: ignore[call-overload]
+
+
 class Application(Flask):
     """A Flask of plain functions, one site without subdomains, and no sessions."""
 
+    request_class = WholeRequest
     session_interface = _NoSessions()
 
     def ensure_sync(self, func: F) -> F:

@@ -319,7 +319,8 @@ def _checked(value: S) -> S:
     """What types alone do not say: that text is text, that an address is one."""
     wrong: dict[str, str] = {}
     for name, check in _checks(type(value)):
-        wrong |= _problem(name, getattr(value, name), check)
+        if isinstance(text := getattr(value, name), str):
+            wrong |= _problem(name, text, check)
     if wrong:
         raise _invalid(wrong)
     return value

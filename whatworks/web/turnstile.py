@@ -33,6 +33,10 @@ BUSY: Final = (
 )
 
 
+class Received(io.BytesIO):
+    """A whole body in memory, no larger than is taken at its path."""
+
+
 def _nothing(_environ: WSGIEnvironment, _start: StartResponse) -> Iterable[bytes]:
     raise NotImplementedError("the turnstile stands before no application yet")
 
@@ -162,7 +166,7 @@ def _skipped(source: IO[bytes]) -> bool:
 def _received(source: IO[bytes], length: int) -> IO[bytes]:
     """The whole body: in memory, or in a file without a name when it is as large as files are."""
     if length <= IN_MEMORY:
-        return io.BytesIO(source.read(length))
+        return Received(source.read(length))
     body = tempfile.TemporaryFile()  # noqa: SIM115 - the framework reads it later, then it goes
     _copy(source, body, length)
     return body
