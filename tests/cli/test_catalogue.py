@@ -40,6 +40,15 @@ def test_the_catalogue_is_loaded_listed_and_retired(run: Run, tmp_path: Path) ->
     fails(run("catalogue", "load", str(tmp_path / "empty")), "holds no guides")
 
 
+def test_single_guides_are_loaded_by_their_files(run: Run, tmp_path: Path) -> None:
+    works(run("migrate"))
+    mine = write(tmp_path / "mine" / "resume_generator.md", GUIDE.read_text())
+    said = works(run("catalogue", "load", mine, str(catalogue.BUNDLED / "whatsapp_bot.md")))
+    assert said.count("loaded") == 2
+    assert len(works(run("catalogue", "list")).splitlines()) == 3
+    fails(run("catalogue", "load", str(tmp_path / "none.md")), "none.md")
+
+
 def test_mistakes_in_guides_are_explained_with_file_and_line(run: Run, tmp_path: Path) -> None:
     assert "no mistakes" in works(run("catalogue", "check", str(GUIDE)))
     bad = write(tmp_path / "bad" / "bad_one.md", GUIDE.read_text().replace("tier: free", "tier: x"))

@@ -17,7 +17,9 @@ from whatworks import db
 
 
 def test_the_loop(client: FlaskClient, app: Flask) -> None:
-    assert "/signup" in text(client.get("/"))
+    front = text(client.get("/"))
+    assert "/signup" in front
+    assert "Nobody has finished anything here yet" in front
     guide = client.get("/executor/resume_generator")
     (way,) = set(re.findall(r'href="(/signup\?next=[^"]+)"', text(guide)))
     form = forms.find(client.get(way), "/signup")
@@ -57,6 +59,7 @@ def test_the_loop(client: FlaskClient, app: Flask) -> None:
     assert "After being asked" in text(client.get(run))
     assert "Well done, you came to the end</strong>: 4 of 5 steps, 1 skipped." in text(page)
     assert "4 of 5 steps, 1 skipped" in text(client.get("/dashboard"))
+    assert "Nobody has finished" not in text(client.get("/"))
 
     form = outcome_form(page)
     assert form.fields["currency"] == "INR"

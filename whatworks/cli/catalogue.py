@@ -14,7 +14,7 @@ from whatworks.guides import guide, importing, parser
 from whatworks.guides.guide import Guide, GuideError
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+PLACE = click.Path(exists=True, path_type=Path)
 
 
 @click.group("catalogue")
@@ -57,19 +57,17 @@ def check(files: tuple[Path, ...]) -> None:
 
 
 @commands.command()
-@click.argument("folder", type=FOLDER, default=catalogue.BUNDLED, metavar="[FOLDER]")
+@click.argument("places", type=PLACE, nargs=-1, metavar="[FOLDER | FILE]...")
 @click.pass_obj
-def load(chosen: Chosen, folder: Path) -> None:
-    """Load every guide (*.md) of a folder; all of them, or none when there is a mistake.
+def load(chosen: Chosen, places: tuple[Path, ...]) -> None:
+    """Load guides, or every guide (*.md) of a folder; all of them, or none when one has a mistake.
 
-    Without FOLDER the bundled workflows are loaded, as `whatworks serve` does; they never take the
+    Without any, the bundled workflows are loaded, as `whatworks serve` does; they never take the
     place of your own workflow of the same name. What is already there is not loaded again.
     """
-    guides = _parsed(sorted(folder.glob("*.md")))
-    if not guides:
-        raise frame.Refusal(f"{folder} holds no guides (*.md).")
-    source = "bundled" if folder.resolve() == catalogue.BUNDLED.resolve() else "local"
-    _load(chosen, guides, source)
+    files = [file for place in places or (catalogue.BUNDLED,) for file in _guides_at(place)]
+    is_bundled = all(file.resolve().parent == catalogue.BUNDLED.resolve() for file in files)
+    _load(chosen, _parsed(files), "bundled" if is_bundled else "local")
 
 
 @commands.command("import")
@@ -115,6 +113,14 @@ def retire(chosen: Chosen, name: str) -> None:
 def _retire(session: db.Session, name: str) -> None:
     catalogue.retire(session, name)
     slates.withdraw(session, name)
+
+
+def _guides_at(place: Path) -> list[Path]:
+    """The file itself, or the guides of a folder."""
+    found = sorted(place.glob("*.md")) if place.is_dir() else [place]
+    if not found:
+        raise frame.Refusal(f"{place} holds no guides (*.md).")
+    return found
 
 
 def _parsed(paths: list[Path]) -> list[Guide]:

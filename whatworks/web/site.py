@@ -64,10 +64,15 @@ def readyz() -> Response:
     return _json(answer)
 
 
-def _totals() -> dict[str, int]:
-    """Counted at most once a minute: they are for the reader's impression only."""
+def _totals() -> dict[str, int] | None:
+    """At most a minute old, for the impression only; None before the first run."""
     minute = int(clock.timestamp() // 60)
-    return kept.get(("totals",), minute, lambda: http.read(totals.count))
+
+    def count() -> dict[str, int] | None:
+        found = http.read(totals.count)
+        return found if found["executions"] else None  # which is not kept: the first one shows
+
+    return kept.get(("totals",), minute, count)
 
 
 def _offer(session: db.Session) -> tuple[list[Workflow], findings.Known]:
