@@ -1,6 +1,6 @@
 """Who to show what: regret in a simulator, and estimates from logs of one policy about another.
 
-    python benchmarks/policies.py [--worlds 8] [--steps 10000] [--sets ml100k,insteval] [--json OUT]
+    python benchmarks/policies.py [--worlds 32] [--first 0] [--sets ml100k,insteval] [--json OUT]
 
 A world is a draw from the joint posterior of model H fitted to a public set: true chances of 200
 films or 100 lecturers in every segment, and people who differ. Somebody comes, a policy shows one
@@ -214,7 +214,7 @@ def model_of(data: Data, crowd: bool = False) -> Model:
     return fitting.fit(rows, data.markets, data.skills, data.items, crowd=crowd)
 
 
-def measure(names: list[str], worlds: int, steps: int, crowd: bool) -> list[Regret]:
+def measure(names: list[str], worlds: range, steps: int, crowd: bool) -> list[Regret]:
     """Every policy in the same worlds."""
     found = []
     for name in names:
@@ -222,7 +222,7 @@ def measure(names: list[str], worlds: int, steps: int, crowd: bool) -> list[Regr
         model = model_of(data, crowd)
         for policy, make in POLICIES.items():
             own = []
-            for number in range(worlds):
+            for number in worlds:
                 here = world(data, model, ITEMS.get(name, 100), steps, 1000 + number)
                 begun = time.process_time()
                 lost = regret(here, make(here), number)
@@ -325,13 +325,15 @@ def from_logs(names: list[str]) -> list[dict[str, Any]]:
 def main() -> int:
     """Measure and judge; 1 when a goal is missed."""
     parser = argparse.ArgumentParser("policies", description=__doc__)
-    parser.add_argument("--worlds", type=int, default=8)
+    parser.add_argument("--worlds", type=int, default=32, help="how many; eight say little")
+    parser.add_argument("--first", type=int, default=0, help="number of the first world")
     parser.add_argument("--steps", type=int, default=10_000)
     parser.add_argument("--sets", default="ml100k,insteval")
     parser.add_argument("--crowd", action="store_true", help="worlds in which popularity tells")
     parser.add_argument("--json", metavar="OUT")
     arguments = parser.parse_args()
-    found = measure(arguments.sets.split(","), arguments.worlds, arguments.steps, arguments.crowd)
+    worlds = range(arguments.first, arguments.first + arguments.worlds)
+    found = measure(arguments.sets.split(","), worlds, arguments.steps, arguments.crowd)
     logs = from_logs(arguments.sets.split(","))
     if arguments.json:
         regrets, estimates = lines.written(map(asdict, found)), lines.written(logs)

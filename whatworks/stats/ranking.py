@@ -18,7 +18,7 @@ from whatworks.stats.arrays import Floats, Floats32, Ints
 from whatworks.stats.hierarchy import Model
 
 OPTIMISM: Final = 2.0  # standard deviations
-CELL: Final = 0.5  # of a cell's own uncertainty; what it teaches serves few others
+CELL: Final = 0.25  # of a cell's own uncertainty; what it teaches serves few others
 TEMPERATURE: Final = 0.05  # of the logit of the score
 SUREST: Final = 1e-6
 FLOOR: Final = 0.01
@@ -42,7 +42,7 @@ class Slate:
 class Table:
     """A model laid out for serving: [segment, item] logits, and what optimism is measured in.
 
-    `sd` is the standard deviation of an item's mean over its segments, and half of that of the
+    `sd` is the standard deviation of an item's mean over its segments, and a quarter of that of the
     cell around it: what one learns of an item serves everybody, what one learns of a cell few.
     """
 
