@@ -20,6 +20,9 @@ from whatworks.execution import executions
 from whatworks.models import Recommendation, Slate
 from whatworks.people import profiles
 
+DRAWS = 400
+FAR = 0.125  # five standard errors of a share of so many draws
+
 
 def test_a_slate_is_served_again_until_something_changes(
     stocked: db.Database, known: Beliefs
@@ -81,12 +84,12 @@ def test_propensities_are_how_often_it_happens(stocked: db.Database, known: Beli
     person = sign_up(stocked, 1)
     first: Counter[str] = Counter()
     said: dict[str, float] = {}
-    for _ in range(400):
+    for _ in range(DRAWS):
         one = stocked.read(recommendations.draw, person.id, 1, known).shown[0]
         first[one.workflow_name] += 1
         said[one.workflow_name] = one.propensity or 0.0
     for name, propensity in said.items():
-        assert first[name] / 400 == pytest.approx(propensity, abs=0.08)
+        assert first[name] / DRAWS == pytest.approx(propensity, abs=FAR)
 
 
 def test_a_filled_place_says_how_likely_it_was(stocked: db.Database, known: Beliefs) -> None:
@@ -99,14 +102,14 @@ def test_a_filled_place_says_how_likely_it_was(stocked: db.Database, known: Beli
     stocked.write(dismissals.record, person.id, unwanted.id, "not_now")
     found: Counter[str] = Counter()
     said: dict[str, float] = {}
-    for _ in range(400):
+    for _ in range(DRAWS):
         (one,) = stocked.read(recommendations.draw, person.id, 1, known).shown
         found[one.workflow_name] += 1
         said[one.workflow_name] = one.propensity or 0.0
         assert one.rank == 2
     assert unwanted.workflow_name not in found
     for name, propensity in said.items():
-        assert found[name] / 400 == pytest.approx(propensity, abs=0.08)
+        assert found[name] / DRAWS == pytest.approx(propensity, abs=FAR)
 
 
 def test_what_became_of_it_comes_from_the_execution(stocked: db.Database, known: Beliefs) -> None:

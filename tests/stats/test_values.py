@@ -70,6 +70,23 @@ def test_a_cell_without_votes_says_what_its_workflow_says() -> None:
     assert values.typical(values.NO_VOTES, values.NO_VOTES, spread) is None
 
 
+def test_one_who_has_nothing_yet_rules_nothing_out() -> None:
+    """Ranking goes on to believe in a workflow whose first report in a cell was nothing."""
+    some = Votes(np.log(np.array([900.0, 1000.0, 1100.0])), np.ones(3))
+    nobody = Votes(np.empty(0), np.empty(0), nothing=1.0, nobodies=1)
+    spread = values.fit([(0, some), (0, nobody)])
+    found = values.typical(nobody, some + nobody, spread)
+    before = values.typical(some, some + nobody, spread)
+    assert found is not None
+    assert before is not None
+    assert found.zero_share == 1  # as it is told
+    assert 0.3 * before.expected < found.expected < before.expected
+    many = Votes(np.empty(0), np.empty(0), nothing=40.0, nobodies=40)
+    hopeless = values.typical(many, some + many, spread)
+    assert hopeless is not None
+    assert hopeless.expected < 0.1 * before.expected
+
+
 def test_expected_value_is_capped() -> None:
     """For ranking nobody is expected to earn more than the best hundredth does."""
     logs = np.concatenate([np.log(np.full(200, 100.0)), np.log(np.full(2, 1e9))])

@@ -278,18 +278,21 @@ def _worth_of(workflows: dict[str, dict[int, Votes]]) -> Worth:
     numbered = [(n, v) for n, cells in enumerate(workflows.values()) for v in cells.values()]
     spread = values.fit(numbered)
     every = sum((votes for _, votes in numbered), values.NO_VOTES)
-    overall = values.typical(every, every, spread)
+    typical = values.typical(every, every, spread)
+    overall = typical.expected if typical else 0.0
+    earned = overall / (1 - values.nothing(every, every))  # by whoever has something
     found: dict[str, list[float]] = {}
     for name, cells in workflows.items():
         whole = sum(cells.values(), values.NO_VOTES)
-        expected = [
-            values.typical(cells.get(g, values.NO_VOTES), whole, spread)
-            for g in range(MARKETS * SKILLS)
+        own = [cells.get(g, values.NO_VOTES) for g in range(MARKETS * SKILLS)]
+        expected = [(values.typical(cell, whole, spread), cell) for cell in own]
+        found[name] = [
+            _short(one.expected if one else earned * (1 - values.nothing(cell, whole)))
+            for one, cell in expected
         ]
-        found[name] = [_short(one.expected) if one else 0.0 for one in expected]
     return Worth(
         (spread.location, spread.within, spread.cells, spread.workflows, min(spread.cap, 1e12)),
-        _short(overall.expected) if overall else 0.0,
+        _short(overall),
         found,
     )
 

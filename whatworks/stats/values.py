@@ -217,11 +217,25 @@ def typical(cell: Votes, workflow: Votes, spread: Spread) -> Typical | None:
         high90=high90,
         surely_low=math.exp(centre - Z90 * sure),
         surely_high=math.exp(centre + Z90 * sure),
-        expected=(1 - source.zero_share) * earned,
+        expected=(1 - nothing(cell, workflow)) * earned,
         zero_share=source.zero_share,
         people=source.people,
         verified=int(np.sum(source.weights > 1)) + round(source.nothing - source.nobodies),
     )
+
+
+def nothing(cell: Votes, workflow: Votes) -> float:
+    """The chance that somebody in a cell reports nothing, for ranking: of the workflow by Laplace's
+    rule of succession (1814), of the cell drawn towards that. One who has nothing yet rules nothing
+    out.
+
+    >>> one = Votes(np.empty(0), np.empty(0), nothing=1.0, nobodies=1)
+    >>> round(nothing(one, one), 2)
+    0.73
+    """
+    whole = (workflow.nothing + 1) / (float(workflow.weights.sum()) + workflow.nothing + 2)
+    own = float(cell.weights.sum()) + cell.nothing
+    return (cell.nothing + PRIOR_VOTES * whole) / (own + PRIOR_VOTES)
 
 
 def _shrunk(some: Votes, parent: float, between: float, spread: Spread) -> tuple[float, float]:
