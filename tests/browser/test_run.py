@@ -233,6 +233,7 @@ def test_keyboard_alone(browser: Browser, server: Server) -> None:
     page.keyboard.press("Enter")
     visits.ready(page)
     for number in range(1, 6):
+        expect(page.locator(f"#step-{number}.now")).to_be_visible()  # the one before has gone
         reach(page, f"#step-{number} textarea[data-note]")
         page.keyboard.type(f"note {number}")
         reach(page, ".now .verdict button[value=worked]")
@@ -265,7 +266,7 @@ def reach(page: Page, selector: str) -> None:
         if page.evaluate(FOCUSED, selector):
             assert not page.evaluate(COVERED), f"{selector} is covered"
             return
-        page.keyboard.press("Tab")
+        page.keyboard.press("Tab", delay=15)  # as fast as a person presses
     raise AssertionError(f"{selector} cannot be reached by Tab")
 
 

@@ -278,21 +278,21 @@ def _worth_of(workflows: dict[str, dict[int, Votes]]) -> Worth:
     numbered = [(n, v) for n, cells in enumerate(workflows.values()) for v in cells.values()]
     spread = values.fit(numbered)
     every = sum((votes for _, votes in numbered), values.NO_VOTES)
+    usual = every.zero_share
     typical = values.typical(every, every, spread)
-    overall = typical.expected if typical else 0.0
-    earned = overall / (1 - values.nothing(every, every))  # by whoever has something
+    earned = typical.earned if typical else 0.0  # by whoever has something
     found: dict[str, list[float]] = {}
     for name, cells in workflows.items():
         whole = sum(cells.values(), values.NO_VOTES)
         own = [cells.get(g, values.NO_VOTES) for g in range(MARKETS * SKILLS)]
         expected = [(values.typical(cell, whole, spread), cell) for cell in own]
         found[name] = [
-            _short(one.expected if one else earned * (1 - values.nothing(cell, whole)))
+            _short((one.earned if one else earned) * (1 - values.nothing(cell, whole, usual)))
             for one, cell in expected
         ]
     return Worth(
         (spread.location, spread.within, spread.cells, spread.workflows, min(spread.cap, 1e12)),
-        _short(overall),
+        _short(earned * (1 - usual)),
         found,
     )
 

@@ -107,8 +107,8 @@ class Spread:
 class Typical:
     """What is typical: a median, and where the middle 50 and 90 % of people land.
 
-    `surely_low`, `surely_high` hold the median itself with 90 % probability; `expected` is the
-    mean among all who report, for ranking, never for display.
+    `surely_low`, `surely_high` hold the median itself with 90 % probability; `earned` is the
+    mean among those who earned something, for ranking, never for display.
     """
 
     median: float
@@ -118,7 +118,7 @@ class Typical:
     high90: float
     surely_low: float
     surely_high: float
-    expected: float
+    earned: float
     zero_share: float
     people: int
     verified: int
@@ -217,25 +217,26 @@ def typical(cell: Votes, workflow: Votes, spread: Spread) -> Typical | None:
         high90=high90,
         surely_low=math.exp(centre - Z90 * sure),
         surely_high=math.exp(centre + Z90 * sure),
-        expected=(1 - nothing(cell, workflow)) * earned,
+        earned=earned,
         zero_share=source.zero_share,
         people=source.people,
         verified=int(np.sum(source.weights > 1)) + round(source.nothing - source.nobodies),
     )
 
 
-def nothing(cell: Votes, workflow: Votes) -> float:
-    """The chance that somebody in a cell reports nothing, for ranking: of the workflow by Laplace's
-    rule of succession (1814), of the cell drawn towards that. One who has nothing yet rules nothing
-    out.
+def nothing(cell: Votes, workflow: Votes, usual: float) -> float:
+    """The chance that somebody in a cell reports nothing, for ranking: the cell's share drawn
+    towards the workflow's, and that towards what is usual. One who has nothing rules nothing out.
 
     >>> one = Votes(np.empty(0), np.empty(0), nothing=1.0, nobodies=1)
-    >>> round(nothing(one, one), 2)
-    0.73
+    >>> nothing(one, one, 0.0), nothing(NO_VOTES, NO_VOTES, 0.25)
+    (0.36, 0.25)
     """
-    whole = (workflow.nothing + 1) / (float(workflow.weights.sum()) + workflow.nothing + 2)
-    own = float(cell.weights.sum()) + cell.nothing
-    return (cell.nothing + PRIOR_VOTES * whole) / (own + PRIOR_VOTES)
+    parent = usual
+    for some in (workflow, cell):
+        total = float(some.weights.sum()) + some.nothing
+        parent = (some.nothing + PRIOR_VOTES * parent) / (total + PRIOR_VOTES)
+    return parent
 
 
 def _shrunk(some: Votes, parent: float, between: float, spread: Spread) -> tuple[float, float]:
