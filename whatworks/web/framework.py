@@ -37,7 +37,8 @@ class WholeRequest(Request):
         received = self.environ["wsgi.input"]
         if isinstance(received, Received) and not (as_text or parse_form_data):
             return received.getvalue()
-        return super().get_data(cache, as_text, parse_form_data)  # type: ignore[call-overload]
+        rest: Any = super().get_data  # declared once for each value of `as_text`
+        return rest(cache, as_text, parse_form_data)
 
 
 class Application(Flask):
